@@ -1,0 +1,3 @@
+"""Comment moderation as a service."""
+
+__version__ = "0.1.0"

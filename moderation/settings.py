@@ -1,0 +1,207 @@
+"""Settings, typed, read once from the environment. Nonsense refuses to start and names the setting.
+
+Each setting is ``MODERATION_<NAME>``, or ``MODERATION_<NAME>_FILE``: a path whose content is the value. The three keys
+default to the files that ``moderation init`` writes to ``<home>/keys/``. Every setting, with its default and two lines
+of prose, stands in ``settings.example.env``; a test holds that file against this one.
+"""
+
+import base64
+import binascii
+import ipaddress
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import EnvError, FileAwareEnv, validate
+
+from moderation.errors import SettingsError
+
+PREFIX = "MODERATION_"
+KEY_FILES = {"SECRET_KEY": "secret_key", "ENCRYPTION_KEYS": "encryption_keys", "INDEX_KEY": "index_key"}
+"""Setting name to file name in ``<home>/keys/``."""
+
+MIN_KEY_BYTES = 32
+_KNOWN_DEFAULTS = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "secret",
+    "password",
+    "default",
+    "example",
+    "insecure",
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. Durations in seconds, sizes in bytes unless the name says otherwise."""
+
+    home: Path
+    database_url: str = field(repr=False)
+    public_url: str
+    secret_key: bytes = field(repr=False)
+    encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
+    index_key: bytes = field(repr=False)
+    webhook_allow_networks: tuple[Network, ...] = ()
+    webhook_allow_http: bool = False
+    webhook_timeout_s: float = 20.0
+    worker_threads: int = 8
+    proxy_hops: int = 0
+    sanitizer: str = "bleach"
+    max_body_bytes: int = 65_536
+    public_cache_s: int = 0
+    session_hours: int = 12
+    log_level: str = "INFO"
+    metrics_token: str = field(default="", repr=False)
+    demo: bool = False
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the service by https, so that cookies can insist on it."""
+        return self.public_url.startswith("https://")
+
+
+def home_folder() -> Path:
+    """The home folder, which is all that ``moderation init`` needs to know before there are keys."""
+    return Path(os.environ.get(PREFIX + "HOME") or "var").absolute()
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises ``SettingsError`` naming the setting, for a key that is missing, short or a well-known default, for a
+    value that does not parse, and for a ``MODERATION_`` name that does not exist (a misspelt one would be ignored).
+    """
+    env = FileAwareEnv(prefix=PREFIX, strip_whitespace=True)
+    home = home_folder()
+    read = _Reader(env)
+    settings = Settings(
+        home=home,
+        database_url=_database_url(read("DATABASE_URL", env.str, ""), home),
+        public_url=_public_url(read("PUBLIC_URL", env.str, "http://127.0.0.1:8080")),
+        secret_key=_key("SECRET_KEY", read.key("SECRET_KEY", home)),
+        encryption_keys=_keyring(read.key("ENCRYPTION_KEYS", home)),
+        index_key=_key("INDEX_KEY", read.key("INDEX_KEY", home)),
+        webhook_allow_networks=_networks(read("WEBHOOK_ALLOW_NETWORKS", env.list, [])),
+        webhook_allow_http=read("WEBHOOK_ALLOW_HTTP", env.bool, False),
+        webhook_timeout_s=read("WEBHOOK_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
+        worker_threads=read("WORKER_THREADS", env.int, 8, validate.Range(1, 64)),
+        proxy_hops=read("PROXY_HOPS", env.int, 0, validate.Range(0, 5)),
+        sanitizer=read("SANITIZER", env.str, "bleach", validate.OneOf(["bleach", "nh3"])),
+        max_body_bytes=read("MAX_BODY_BYTES", env.int, 65_536, validate.Range(4_096, 1_048_576)),
+        public_cache_s=read("PUBLIC_CACHE_S", env.int, 0, validate.Range(0, 3_600)),
+        session_hours=read("SESSION_HOURS", env.int, 12, validate.Range(1, 720)),
+        log_level=read("LOG_LEVEL", env.str, "INFO", validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        metrics_token=read("METRICS_TOKEN", env.str, ""),
+        demo=read("DEMO", env.bool, False),
+    )
+    read.refuse_unknown_names()
+    return settings
+
+
+class _Reader:
+    """Reads one setting at a time and remembers which names exist."""
+
+    def __init__(self, env: FileAwareEnv) -> None:
+        self._env = env
+        self._names = {"HOME"}
+
+    def __call__(self, name: str, kind: Callable[..., Any], default: Any, *rules: validate.Validator) -> Any:
+        self._names |= {name, f"{name}_FILE"}
+        if {PREFIX + name, f"{PREFIX}{name}_FILE"} <= os.environ.keys():
+            raise SettingsError(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set. Keep one of them.")
+        try:
+            return kind(name, default, validate=list(rules))
+        except (EnvError, ValueError, OSError) as error:
+            raise SettingsError(f"{PREFIX}{name} is not valid: {error}") from None
+
+    def key(self, name: str, home: Path) -> str:
+        value: str = self(name, self._env.str, "")
+        if value:
+            return value
+        path = home / "keys" / KEY_FILES[name]
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            raise SettingsError(
+                f"{PREFIX}{name} is not set and {path} does not exist. Run 'moderation init' to make it."
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{PREFIX}{name}: {path} cannot be read: {error.__class__.__name__}.") from None
+
+    def refuse_unknown_names(self) -> None:
+        given = {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
+        for name in sorted(given - self._names):
+            raise SettingsError(f"{PREFIX}{name} is not a setting. settings.example.env lists all of them.")
+
+
+def _database_url(value: str, home: Path) -> str:
+    if not value:
+        return f"sqlite:///{home / 'moderation.db'}"
+    if value.startswith("postgres://"):
+        value = value.replace("postgres://", "postgresql://", 1)
+    if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise SettingsError(f"{PREFIX}DATABASE_URL is neither 'sqlite:///PATH' nor 'postgresql://...'.")
+    return value
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(
+            f"{PREFIX}PUBLIC_URL is '{value}'. It is the address readers use: https://comments.example."
+        )
+    return value.rstrip("/")
+
+
+def _networks(values: list[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(value.strip()) for value in values if value.strip())
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}WEBHOOK_ALLOW_NETWORKS: {error}. Use e.g. '10.0.0.0/8,fd00::/8'.") from None
+
+
+def _key(name: str, value: str) -> bytes:
+    """Decode a key of base64, at least 32 bytes; refuse short, default-like and patterned ones."""
+    hint = "Run 'moderation init', or make one with: openssl rand -base64 32"
+    if any(word in value.lower() for word in _KNOWN_DEFAULTS):
+        raise SettingsError(f"{PREFIX}{name} looks like a default value. {hint}")
+    try:
+        key = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise SettingsError(f"{PREFIX}{name} is not base64. {hint}") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise SettingsError(f"{PREFIX}{name} has {len(key)} bytes; at least {MIN_KEY_BYTES} are needed. {hint}")
+    if len(set(key)) < MIN_KEY_BYTES // 4:
+        raise SettingsError(f"{PREFIX}{name} is not random. {hint}")
+    return key
+
+
+def _keyring(value: str) -> tuple[tuple[str, bytes], ...]:
+    """Parse ``id:base64`` entries, one a line or separated by commas; the first encrypts, all of them decrypt."""
+    name = "ENCRYPTION_KEYS"
+    ring: list[tuple[str, bytes]] = []
+    for entry in value.replace(",", "\n").split():
+        key_id, colon, text = entry.partition(":")
+        if not colon or not (key_id.isascii() and key_id.isalnum() and len(key_id) <= 16):
+            raise SettingsError(f"{PREFIX}{name}: each entry is 'ID:BASE64', the id up to 16 letters and digits.")
+        key = _key(name, text)
+        if len(key) != MIN_KEY_BYTES:
+            raise SettingsError(f"{PREFIX}{name}: key '{key_id}' has {len(key)} bytes; AES-256 takes exactly 32.")
+        ring.append((key_id, key))
+    if not ring:
+        raise SettingsError(f"{PREFIX}{name} is empty. Run 'moderation init' to make it.")
+    if len({key_id for key_id, _ in ring}) < len(ring):
+        raise SettingsError(f"{PREFIX}{name} names a key id twice.")
+    return tuple(ring)

@@ -1,0 +1,564 @@
+"""The tables. Every row of a site carries its ``site_id``, and references cannot cross sites.
+
+Lengths are CHECKed, since SQLite ignores them otherwise and nothing may be truncated. Times are UTC.
+"""
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moderation.domain.comment import Action, State
+from moderation.storage.db import Base, new_id
+from moderation.storage.types import BigKey, Id, Json, Utc
+
+ROLES = ("viewer", "moderator", "admin", "scorer")
+REPORT_REASONS = ("spam", "abuse", "off_topic", "illegal", "other")
+RULE_KINDS = ("word", "pattern", "domain", "author", "network", "allow")
+RULE_ACTIONS = ("score", "hold", "spam")
+
+
+def _one_of(column: str, values: Any) -> CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def _at_most(column: str, characters: int) -> CheckConstraint:
+    return CheckConstraint(f"length({column}) <= {characters}", name=f"{column}_length")
+
+
+def _site() -> Mapped[uuid.UUID]:
+    return mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"))
+
+
+def _key() -> Mapped[uuid.UUID]:
+    return mapped_column(Id, primary_key=True, default=new_id)
+
+
+def _of_comment() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["site_id", "comment_id"], ["comments.site_id", "comments.id"], ondelete="CASCADE")
+
+
+class Site(Base):
+    """A publication. ``settings`` are the values that differ from the defaults of ``domain.site.SiteSettings``."""
+
+    __tablename__ = "sites"
+    id: Mapped[uuid.UUID] = _key()
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    origins: Mapped[list[str]] = mapped_column(Json, default=list)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (_at_most("key", 64), _at_most("name", 200))
+
+
+class Thread(Base):
+    """The comments under one page. ``version`` grows with every change a reader could see; ``approved`` is shown ones."""
+
+    __tablename__ = "threads"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    key: Mapped[str] = mapped_column(String(500))
+    url: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    open: Mapped[bool] = mapped_column(default=True)
+    approved: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "key"),
+        UniqueConstraint("site_id", "id"),
+        CheckConstraint("approved >= 0", name="approved"),
+        _at_most("key", 500),
+        _at_most("url", 2000),
+        _at_most("title", 500),
+    )
+
+
+class Author(Base):
+    """A reader who can prove with an author token that they are the same person as before, on one site."""
+
+    __tablename__ = "authors"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    name: Mapped[str] = mapped_column(String(100))
+    approved: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    spam: Mapped[int] = mapped_column(default=0)
+    blocked: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (UniqueConstraint("site_id", "id"), _at_most("name", 100))
+
+
+class Comment(Base):
+    """A reader's reply.
+
+    ``shown`` is whether readers see it: approved, and everything above it shown; or deleted by its author with shown
+    replies below (then as an empty place). ``exact`` and the rows in ``fingerprints`` find the same and similar texts.
+    """
+
+    __tablename__ = "comments"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    thread_id: Mapped[uuid.UUID] = mapped_column(Id)
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    root_id: Mapped[uuid.UUID] = mapped_column(Id)
+    depth: Mapped[int] = mapped_column(SmallInteger, default=0)
+    author_id: Mapped[uuid.UUID] = mapped_column(Id)
+    author_name: Mapped[str] = mapped_column(String(100))
+    author_url: Mapped[str | None] = mapped_column(Text)
+    author_proven: Mapped[bool] = mapped_column(default=False)
+    avatar: Mapped[str] = mapped_column(String(32))
+    email_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    email_index: Mapped[bytes | None] = mapped_column(LargeBinary)
+    email_domain: Mapped[str | None] = mapped_column(String(255))
+    ip_network: Mapped[str] = mapped_column(String(50), default="")
+    network_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    body: Mapped[str] = mapped_column(Text)
+    body_html: Mapped[str] = mapped_column(Text)
+    renderer: Mapped[str] = mapped_column(String(64))
+    exact: Mapped[bytes] = mapped_column(LargeBinary)
+    simhash: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(10), default=State.PENDING.value)
+    shown: Mapped[bool] = mapped_column(default=False)
+    risk: Mapped[float] = mapped_column(default=0.0)
+    scores: Mapped[dict[str, float | None]] = mapped_column(Json, default=dict)
+    reasons: Mapped[list[str]] = mapped_column(Json, default=list)
+    votes: Mapped[int] = mapped_column(default=0)
+    reports: Mapped[int] = mapped_column(default=0)
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    claimed_name: Mapped[str | None] = mapped_column(String(100))
+    claimed_until: Mapped[datetime | None] = mapped_column(Utc)
+    editable_until: Mapped[datetime] = mapped_column(Utc)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    edited_at: Mapped[datetime | None] = mapped_column(Utc)
+    decided_at: Mapped[datetime | None] = mapped_column(Utc)
+    version: Mapped[int] = mapped_column(default=1)
+    __table_args__ = (
+        UniqueConstraint("site_id", "id"),
+        UniqueConstraint("thread_id", "id"),
+        ForeignKeyConstraint(["site_id", "thread_id"], ["threads.site_id", "threads.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["thread_id", "parent_id"], ["comments.thread_id", "comments.id"]),
+        ForeignKeyConstraint(["site_id", "author_id"], ["authors.site_id", "authors.id"]),
+        _one_of("state", State),
+        CheckConstraint("risk >= 0 AND risk <= 1", name="risk"),
+        CheckConstraint("reports >= 0", name="reports"),
+        _at_most("author_name", 100),
+        _at_most("author_url", 2000),
+        _at_most("body", 20_000),
+        _at_most("body_html", 100_000),
+        Index(
+            "ix_comments_roots",
+            "thread_id",
+            "created_at",
+            "id",
+            sqlite_where=text("shown AND parent_id IS NULL"),
+            postgresql_where=text("shown AND parent_id IS NULL"),
+        ),
+        Index(
+            "ix_comments_top",
+            "thread_id",
+            "votes",
+            "id",
+            sqlite_where=text("shown AND parent_id IS NULL"),
+            postgresql_where=text("shown AND parent_id IS NULL"),
+        ),
+        Index(
+            "ix_comments_replies",
+            "root_id",
+            "created_at",
+            "id",
+            sqlite_where=text("shown AND parent_id IS NOT NULL"),
+            postgresql_where=text("shown AND parent_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_comments_shown",
+            "site_id",
+            "created_at",
+            "id",
+            sqlite_where=text("shown"),
+            postgresql_where=text("shown"),
+        ),
+        Index(
+            "ix_comments_queue",
+            "site_id",
+            "created_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_comments_queue_risk",
+            "site_id",
+            "risk",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_comments_state", "site_id", "state", "created_at", "id"),
+        Index(
+            "ix_comments_reported",
+            "site_id",
+            "created_at",
+            "id",
+            sqlite_where=text("reports > 0"),
+            postgresql_where=text("reports > 0"),
+        ),
+        Index(
+            "ix_comments_children",
+            "parent_id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
+        Index("ix_comments_author", "author_id", "created_at"),
+        Index(
+            "ix_comments_email",
+            "site_id",
+            "email_index",
+            sqlite_where=text("email_index IS NOT NULL"),
+            postgresql_where=text("email_index IS NOT NULL"),
+        ),
+        Index("ix_comments_exact", "site_id", "exact", "created_at"),
+        Index("ix_comments_network", "site_id", "network_key", "created_at"),
+    )
+
+
+class Fingerprint(Base):
+    """One band of a comment's SimHash; two comments that share a band may be near-duplicates."""
+
+    __tablename__ = "fingerprints"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
+    band: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    __table_args__ = (_of_comment(), Index("ix_fingerprints_comment", "comment_id"))
+
+
+class SignalRow(Base):
+    """What one signal said of a comment."""
+
+    __tablename__ = "signals"
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    weight: Mapped[float] = mapped_column(default=0.0)
+    available: Mapped[bool] = mapped_column(default=True)
+    evidence: Mapped[list[Any]] = mapped_column(Json, default=list)
+    __table_args__ = (_of_comment(),)
+
+
+class Revision(Base):
+    """A former text of a comment, kept when its author edits it."""
+
+    __tablename__ = "revisions"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id)
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (_of_comment(), Index("ix_revisions_comment", "comment_id"), _at_most("body", 20_000))
+
+
+class Decision(Base):
+    """What a moderator, or the site's policy, did to a comment."""
+
+    __tablename__ = "decisions"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id)
+    action: Mapped[str] = mapped_column(String(10))
+    from_state: Mapped[str] = mapped_column(String(10))
+    to_state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    risk: Mapped[float] = mapped_column(default=0.0)
+    waited_s: Mapped[float] = mapped_column(default=0.0)
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[str] = mapped_column(String(64))
+    actor_name: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    undone_at: Mapped[datetime | None] = mapped_column(Utc)
+    undone_by: Mapped[str | None] = mapped_column(String(100))
+    __table_args__ = (
+        _of_comment(),
+        _one_of("action", Action),
+        _one_of("from_state", State),
+        _one_of("to_state", State),
+        _at_most("reason", 200),
+        _at_most("note", 2000),
+        Index("ix_decisions_comment", "comment_id", "created_at"),
+        Index("ix_decisions_site", "site_id", "created_at"),
+    )
+
+
+class Report(Base):
+    """A reader's report of an approved comment, one a reader."""
+
+    __tablename__ = "reports"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id)
+    reader_key: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str] = mapped_column(String(10))
+    detail: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        _of_comment(),
+        UniqueConstraint("comment_id", "reader_key"),
+        _one_of("reason", REPORT_REASONS),
+        _at_most("detail", 1000),
+    )
+
+
+class Vote(Base):
+    """A reader's vote on an approved comment, one a reader."""
+
+    __tablename__ = "votes"
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    reader_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    value: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (_of_comment(), CheckConstraint("value IN (-1, 1)", name="value"))
+
+
+class Rule(Base):
+    """A site's own word, pattern, domain, author or network; without a site it holds for all of them."""
+
+    __tablename__ = "rules"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    value: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(10), default="score")
+    weight: Mapped[float] = mapped_column(default=0.5)
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "kind", "value"),
+        _one_of("kind", RULE_KINDS),
+        _one_of("action", RULE_ACTIONS),
+        CheckConstraint("weight >= -1 AND weight <= 1", name="weight"),
+        _at_most("value", 500),
+        _at_most("note", 500),
+    )
+
+
+class Moderator(Base):
+    """A person who logs in to the console."""
+
+    __tablename__ = "moderators"
+    id: Mapped[uuid.UUID] = _key()
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    disabled_at: Mapped[datetime | None] = mapped_column(Utc)
+    __table_args__ = (_at_most("name", 100),)
+
+
+class Role(Base):
+    """What a moderator may do on a site; without a site, on all of them."""
+
+    __tablename__ = "roles"
+    id: Mapped[uuid.UUID] = _key()
+    moderator_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("moderators.id", ondelete="CASCADE"))
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(10))
+    __table_args__ = (UniqueConstraint("moderator_id", "site_id"), _one_of("role", ROLES))
+
+
+class LoginSession(Base):
+    """A moderator's session in the console; the cookie's value is kept as its SHA-256 alone."""
+
+    __tablename__ = "login_sessions"
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    moderator_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("moderators.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+
+class Token(Base):
+    """An API token; kept as its SHA-256 alone. Without a site it holds for all of them."""
+
+    __tablename__ = "tokens"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100), default="")
+    role: Mapped[str] = mapped_column(String(10))
+    hint: Mapped[str] = mapped_column(String(12))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[datetime | None] = mapped_column(Utc)
+    last_used_at: Mapped[datetime | None] = mapped_column(Utc)
+    revoked_at: Mapped[datetime | None] = mapped_column(Utc)
+    __table_args__ = (_one_of("role", ROLES), _at_most("name", 100))
+
+
+class Endpoint(Base):
+    """Where a site wants to be told. Secrets are sealed; the previous one signs too until ``previous_until``."""
+
+    __tablename__ = "endpoints"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[list[str]] = mapped_column(Json, default=list)
+    secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    previous_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_until: Mapped[datetime | None] = mapped_column(Utc)
+    state: Mapped[str] = mapped_column(String(10), default="active")
+    disabled_reason: Mapped[str] = mapped_column(String(200), default="")
+    failing_since: Mapped[datetime | None] = mapped_column(Utc)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "id"),
+        _one_of("state", ("active", "disabled")),
+        _at_most("url", 2000),
+        Index("ix_endpoints_site", "site_id", "created_at", "id"),
+    )
+
+
+class Event(Base):
+    """Something that happened, with the exact bytes that tell of it. Its id is the ``webhook-id`` of every try."""
+
+    __tablename__ = "events"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    comment_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    type: Mapped[str] = mapped_column(String(40))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "id"),
+        Index("ix_events_site", "site_id", "created_at", "id"),
+    )
+
+
+class Delivery(Base):
+    """An event on its way to an endpoint. Leased by a worker, and settled only by the holder of the lease."""
+
+    __tablename__ = "deliveries"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    event_id: Mapped[uuid.UUID] = mapped_column(Id)
+    endpoint_id: Mapped[uuid.UUID] = mapped_column(Id)
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(Utc)
+    lease_token: Mapped[uuid.UUID | None] = mapped_column(Id)
+    leased_until: Mapped[datetime | None] = mapped_column(Utc)
+    last_status: Mapped[int | None] = mapped_column()
+    last_error: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    delivered_at: Mapped[datetime | None] = mapped_column(Utc)
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id", "event_id"], ["events.site_id", "events.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["site_id", "endpoint_id"], ["endpoints.site_id", "endpoints.id"], ondelete="CASCADE"),
+        _one_of("state", ("pending", "delivered", "failed")),
+        Index(
+            "ix_deliveries_due",
+            "endpoint_id",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_deliveries_endpoint", "endpoint_id", "created_at", "id"),
+        Index("ix_deliveries_event", "event_id"),
+    )
+
+
+class Attempt(Base):
+    """One try of a delivery, for the log."""
+
+    __tablename__ = "attempts"
+    id: Mapped[uuid.UUID] = _key()
+    delivery_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("deliveries.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(Utc)
+    duration_ms: Mapped[int] = mapped_column(default=0)
+    status: Mapped[int | None] = mapped_column()
+    error: Mapped[str] = mapped_column(String(200), default="")
+    snippet: Mapped[str] = mapped_column(Text, default="")
+    __table_args__ = (_at_most("snippet", 1000),)
+
+
+class IdempotencyKey(Base):
+    """The first answer to a POST with an ``Idempotency-Key``; ``answer`` is sealed, since it may hold tokens."""
+
+    __tablename__ = "idempotency_keys"
+    scope: Mapped[str] = mapped_column(String(120), primary_key=True)
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(Id, default=new_id)
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"))
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int] = mapped_column(SmallInteger)
+    answer: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+
+class Counter(Base):
+    """A counter of a rate limit; its key is a hash."""
+
+    __tablename__ = "counters"
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+
+class DailyCount(Base):
+    """How often something happened on a site on a day; spread over shards so that writers do not queue up."""
+
+    __tablename__ = "daily_counts"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class AuditLine(Base):
+    """Who did what, when and why. Append-only; each line's hash covers the line before it on the same chain."""
+
+    __tablename__ = "audit"
+    seq: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    chain: Mapped[str] = mapped_column(String(36))
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(Utc)
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[str] = mapped_column(String(64))
+    actor_name: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(40))
+    object_kind: Mapped[str] = mapped_column(String(20))
+    object_id: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    data: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    previous: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (
+        UniqueConstraint("chain", "previous"),
+        Index("ix_audit_chain", "chain", "seq"),
+        Index("ix_audit_object", "object_kind", "object_id", "seq"),
+    )
+
+
+class Heartbeat(Base):
+    """A worker's sign of life."""
+
+    __tablename__ = "heartbeats"
+    worker: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc)
