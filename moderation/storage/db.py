@@ -1,8 +1,8 @@
 """The database handle and the two kinds of transaction. Everything that touches the database goes through here.
 
-SQLite runs in WAL with ``synchronous=FULL`` (an answer "accepted" survives a power cut), foreign keys on, a busy timeout of
-five seconds; writers begin IMMEDIATE, so that a transaction that reads and then writes never fails half-way for a stale
-snapshot. PostgreSQL runs READ COMMITTED by psycopg 3; decisions rest on row counts there as on SQLite.
+SQLite runs in WAL with ``synchronous=FULL`` (an answer "accepted" survives a power cut), foreign keys on, a busy
+timeout of five seconds; writers begin IMMEDIATE, so that a transaction that reads and then writes never fails half-way for a
+stale snapshot. PostgreSQL runs READ COMMITTED by psycopg 3; decisions rest on row counts there as on SQLite.
 """
 
 import sqlite3

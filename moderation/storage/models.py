@@ -69,7 +69,10 @@ class Site(Base):
 
 
 class Thread(Base):
-    """The comments under one page. ``version`` grows with every change a reader could see; ``approved`` is shown ones."""
+    """The comments under one page.
+
+    ``version`` grows with every change that a reader could see; ``approved`` counts what readers see.
+    """
 
     __tablename__ = "threads"
     id: Mapped[uuid.UUID] = _key()
@@ -101,7 +104,6 @@ class Author(Base):
     approved: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     spam: Mapped[int] = mapped_column(default=0)
-    blocked: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Utc)
     __table_args__ = (UniqueConstraint("site_id", "id"), _at_most("name", 100))
 
@@ -204,6 +206,20 @@ class Comment(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index(
+            "ix_comments_queue_all",
+            "created_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_comments_queue_all_risk",
+            "risk",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
             "ix_comments_queue_risk",
             "site_id",
             "risk",
@@ -288,6 +304,7 @@ class Decision(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     risk: Mapped[float] = mapped_column(default=0.0)
+    version: Mapped[int] = mapped_column(default=1)
     waited_s: Mapped[float] = mapped_column(default=0.0)
     actor_kind: Mapped[str] = mapped_column(String(10))
     actor_id: Mapped[str] = mapped_column(String(64))

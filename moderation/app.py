@@ -1,0 +1,39 @@
+"""The one place where the parts are joined."""
+
+from flask import Flask
+
+from moderation.adapters.passwords import Passwords
+from moderation.adapters.safe_http import Sender
+from moderation.adapters.sanitizer import Renderer
+from moderation.adapters.vault import Vault
+from moderation.scoring.pipeline import Pipeline
+from moderation.services.parts import Clock, Parts, utc_now
+from moderation.settings import Settings
+from moderation.storage.db import db, engine_options
+from moderation.web import routes
+
+
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, pipeline: Pipeline | None = None, sender: Sender | None = None
+) -> Flask:
+    """Build the application. The keyword arguments are the seams that tests replace."""
+    app = Flask("moderation.web")
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    db.init_app(app)
+    app.extensions["moderation"] = Parts(
+        settings=settings,
+        vault=Vault(settings),
+        passwords=Passwords(),
+        renderer=Renderer(settings.sanitizer),
+        pipeline=pipeline or Pipeline(),
+        sender=sender
+        or Sender(
+            allow_networks=settings.webhook_allow_networks,
+            allow_http=settings.webhook_allow_http,
+            timeout_s=settings.webhook_timeout_s,
+        ),
+        clock=clock,
+    )
+    routes.install(app)
+    return app

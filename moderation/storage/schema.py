@@ -1,0 +1,58 @@
+"""The schema's versions: Alembic migrations, from the checkout's ``migrations/`` or from the installed package."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+from moderation.storage.db import Base
+
+
+def migrations_folder() -> Path:
+    """Where the migrations are: inside the wheel, or at the top of the checkout."""
+    inside = Path(__file__).parents[1] / "migrations"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "migrations"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest version; does nothing where it is there already.
+
+    On SQLite the whole upgrade is one write transaction; on PostgreSQL two upgrades at once wait for each other.
+    """
+    with engine.connect().execution_options(moderation_begin="BEGIN IMMEDIATE") as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306271)")
+        command.upgrade(_config(connection), "head")
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at; None for an empty database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The newest revision that this code knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def is_current(session: Session) -> bool:
+    """Whether the database is at the newest revision."""
+    return current(session.connection()) == newest()
+
+
+def differences(connection: Connection) -> list[str]:
+    """What the tables in code and the tables in the database do not agree on; empty when all is well."""
+    context = MigrationContext.configure(connection, opts={"compare_type": False})
+    return [str(difference) for difference in compare_metadata(context, Base.metadata)]
