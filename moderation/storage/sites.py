@@ -1,0 +1,79 @@
+"""Sites and their threads, as the set-up sees them."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from moderation.errors import Conflict
+from moderation.storage.models import Site, Thread
+
+
+def site_by_key(session: Session, key: str) -> Site | None:
+    """The site with this key."""
+    return session.scalar(select(Site).where(Site.key == key))
+
+
+def site_by_id(session: Session, site_id: uuid.UUID) -> Site | None:
+    """The site with this id."""
+    return session.get(Site, site_id)
+
+
+def site_for_change(session: Session, key: str) -> Site | None:
+    """The site with this key, locked until the transaction ends, so that two changes do not undo one another."""
+    return session.scalar(select(Site).where(Site.key == key).with_for_update())
+
+
+def list_sites(session: Session, ids: Collection[uuid.UUID] | None, limit: int, after: str | None) -> Sequence[Site]:
+    """Up to ``limit`` sites by key, after the key ``after``; ``ids`` None stands for all of them."""
+    query = select(Site).order_by(Site.key).limit(limit)
+    if ids is not None:
+        query = query.where(Site.id.in_(ids))
+    if after is not None:
+        query = query.where(Site.key > after)
+    return session.scalars(query).all()
+
+
+def site_keys(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The keys of the sites with these ids."""
+    rows = session.execute(select(Site.id, Site.key).where(Site.id.in_(ids)))
+    return {row.id: row.key for row in rows}
+
+
+def add_site(session: Session, site: Site) -> None:
+    """Insert the site. Raises ``Conflict`` where its key is taken."""
+    session.add(site)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(f"There is a site '{site.key}' already.") from None
+
+
+def change_site(session: Session, site_id: uuid.UUID, values: dict[str, Any]) -> None:
+    """Set columns of a site; its version grows by one, so that nothing goes on with the old settings."""
+    session.execute(update(Site).where(Site.id == site_id).values(**values, version=Site.version + 1))
+
+
+def bump_sites(session: Session, site_id: uuid.UUID | None) -> None:
+    """Let the version of a site grow by one, or of all sites: something that decides on comments was changed."""
+    query = update(Site).values(version=Site.version + 1)
+    session.execute(query if site_id is None else query.where(Site.id == site_id))
+
+
+def list_threads(session: Session, site_id: uuid.UUID, limit: int, after: uuid.UUID | None) -> Sequence[Thread]:
+    """Up to ``limit`` threads of a site, newest first, older than the thread ``after``."""
+    query = select(Thread).where(Thread.site_id == site_id).order_by(Thread.id.desc()).limit(limit)
+    return session.scalars(query if after is None else query.where(Thread.id < after)).all()
+
+
+def thread_of_site(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID) -> Thread | None:
+    """The thread with this id on this site."""
+    return session.scalar(select(Thread).where(Thread.site_id == site_id, Thread.id == thread_id))
+
+
+def change_thread(session: Session, thread_id: uuid.UUID, values: dict[str, Any]) -> None:
+    """Set columns of a thread; its version grows by one, since readers see them."""
+    session.execute(update(Thread).where(Thread.id == thread_id).values(**values, version=Thread.version + 1))
