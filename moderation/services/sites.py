@@ -1,0 +1,335 @@
+"""Sites, their threads and their rules: reading and changing the set-up.
+
+A site's settings, origins and rules are changed by its admins, sites are made by admins of all sites. Every change is
+audited and lets the version of the site grow, so that no process goes on with what it has cached.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import Actor, Role
+from moderation.domain.origin import origin_of
+from moderation.domain.site import changed_settings, site_settings
+from moderation.domain.text import normalise_line
+from moderation.errors import Conflict, Invalid, NotFound
+from moderation.scoring.words import validate_rule
+from moderation.services.idempotency import Idempotency
+from moderation.services.listing import id_after, page
+from moderation.services.parts import Parts
+from moderation.storage import audit, rules, sites
+from moderation.storage.db import read, write
+from moderation.storage.models import RULE_ACTIONS, RULE_KINDS, Rule, Site, Thread
+
+ALL_SITES = "*"
+"""What stands for all sites where a key is asked for."""
+
+MAX_ORIGINS = 50
+MAX_NAME_CHARS = 200
+MAX_TITLE_CHARS = 500
+MAX_NOTE_CHARS = 500
+MAX_RULES = {"pattern": 200}
+"""Rules of one kind a site. Patterns cost time on every comment; see the security notes on moderators' expressions."""
+MAX_RULES_OF_A_KIND = 5_000
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+
+
+def add_site(
+    parts: Parts,
+    actor: Actor,
+    key: str,
+    name: str = "",
+    origins: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    idem: Idempotency | None = None,
+) -> dict[str, Any]:
+    """Make a site. Raises ``Invalid`` by field, ``Conflict`` for a key that is taken, ``Forbidden`` without the role
+    admin on all sites.
+    """
+    actor.require_everywhere(Role.ADMIN)
+    if not _KEY.fullmatch(key):
+        raise Invalid({"key": ["Use 1 to 64 of a-z, 0-9 and '-', beginning with a letter or digit."]})
+    site = Site(
+        key=key,
+        name=_name(name),
+        origins=_origins(origins),
+        settings=changed_settings({}, settings or {}),
+        version=1,
+        created_at=parts.clock(),
+    )
+    with write() as session:
+        sites.add_site(session, site)
+        _note(parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings})
+        return _shown_site(site)
+
+
+def list_sites(parts: Parts, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
+    """The sites that the actor may look at, by key: ``{"items", "next"}``."""
+    with read() as session:
+        rows = sites.list_sites(session, actor.sites, limit + 1, cursor)
+        return page(rows, limit, _shown_site, lambda site: site.key)
+
+
+def show_site(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
+    """One site with all its settings, those left at their defaults too. Raises ``NotFound``."""
+    with read() as session:
+        return _shown_site(site_for(session, actor, site_key, Role.VIEWER))
+
+
+def change_site(
+    parts: Parts,
+    actor: Actor,
+    site_key: str,
+    *,
+    name: str | None = None,
+    origins: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Change what is given, leave the rest. Raises ``NotFound``, ``Forbidden``, or ``Invalid`` by field."""
+    with write() as session:
+        site = site_for(session, actor, site_key, Role.ADMIN, for_change=True)
+        values: dict[str, Any] = {}
+        if name is not None:
+            values["name"] = _name(name)
+        if origins is not None:
+            values["origins"] = _origins(origins)
+        if settings is not None:
+            values["settings"] = changed_settings(site.settings, settings)
+        changed = {column: value for column, value in values.items() if getattr(site, column) != value}
+        if not changed:
+            return _shown_site(site)
+        before = {column: getattr(site, column) for column in changed}
+        sites.change_site(session, site.id, changed)
+        session.refresh(site)
+        _note(parts, session, actor, site, "site.change", "site", site.key, {"before": before, "after": changed})
+        return _shown_site(site)
+
+
+def list_threads(
+    parts: Parts, actor: Actor, site_key: str, *, limit: int = 50, cursor: str | None = None
+) -> dict[str, Any]:
+    """The threads of a site, newest first: ``{"items", "next"}``."""
+    with read() as session:
+        site = site_for(session, actor, site_key, Role.VIEWER)
+        rows = sites.list_threads(session, site.id, limit + 1, id_after(cursor))
+        return page(rows, limit, _shown_thread, lambda thread: thread.id.hex)
+
+
+def change_thread(
+    parts: Parts,
+    actor: Actor,
+    site_key: str,
+    thread_id: uuid.UUID,
+    *,
+    open: bool | None = None,
+    title: str | None = None,
+) -> dict[str, Any]:
+    """Close or open a thread for new comments, or name it anew; for moderators of the site."""
+    values: dict[str, Any] = {}
+    if open is not None:
+        values["open"] = open
+    if title is not None:
+        values["title"] = _line(title, "title", MAX_TITLE_CHARS)
+    with write() as session:
+        site = site_for(session, actor, site_key, Role.MODERATOR)
+        thread = sites.thread_of_site(session, site.id, thread_id)
+        if thread is None:
+            raise NotFound("thread")
+        if values:
+            sites.change_thread(session, thread.id, values)
+            session.refresh(thread)
+            _note(parts, session, actor, site, "thread.change", "thread", str(thread.id), values)
+        return _shown_thread(thread)
+
+
+def add_rule(
+    parts: Parts,
+    actor: Actor,
+    site_key: str,
+    kind: str,
+    value: str,
+    action: str = "score",
+    weight: float = 0.5,
+    note: str = "",
+    idem: Idempotency | None = None,
+) -> dict[str, Any]:
+    """Add a rule to a site, or with the key ``*`` to all of them.
+
+    Raises ``Invalid`` by field (a pattern that RE2 does not compile is one), ``Conflict`` for the same rule again or
+    one too many.
+    """
+    value = value.strip()
+    _check_rule(kind, value, action, weight)
+    note = _line(note, "note", MAX_NOTE_CHARS)
+    with write() as session:
+        site = scope_for(session, actor, site_key, Role.ADMIN)
+        site_id = None if site is None else site.id
+        most = MAX_RULES.get(kind, MAX_RULES_OF_A_KIND)
+        if rules.count_rules(session, site_id, kind) >= most:
+            raise Conflict(f"There are {most} rules of the kind '{kind}' already, which is the most.")
+        rule = Rule(
+            site_id=site_id,
+            kind=kind,
+            value=value,
+            action=action,
+            weight=weight,
+            note=note,
+            created_at=parts.clock(),
+        )
+        rules.add_rule(session, rule)
+        sites.bump_sites(session, site_id)
+        _note(parts, session, actor, site, "rule.add", "rule", str(rule.id), _rule_facts(rule))
+        return _shown_rule(rule, site)
+
+
+def list_rules(
+    parts: Parts, actor: Actor, site_key: str, *, limit: int = 50, cursor: str | None = None
+) -> dict[str, Any]:
+    """The rules made for one site, or with the key ``*`` those for all sites: ``{"items", "next"}``."""
+    with read() as session:
+        site = scope_for(session, actor, site_key, Role.MODERATOR)
+        rows = rules.list_rules(session, None if site is None else site.id, limit + 1, id_after(cursor))
+        return page(rows, limit, lambda rule: _shown_rule(rule, site), lambda rule: rule.id.hex)
+
+
+def remove_rule(parts: Parts, actor: Actor, rule_id: uuid.UUID) -> None:
+    """Remove a rule. Raises ``NotFound`` also for a rule of a site that is not the actor's."""
+    with write() as session:
+        rule = rules.rule_by_id(session, rule_id)
+        if rule is None or (rule.site_id is None and not actor.may(None, Role.ADMIN)):
+            raise NotFound("rule")
+        if rule.site_id is not None:
+            actor.require(rule.site_id, Role.ADMIN, "rule")
+        site = None if rule.site_id is None else sites.site_by_id(session, rule.site_id)
+        rules.remove_rule(session, rule.id)
+        sites.bump_sites(session, rule.site_id)
+        _note(parts, session, actor, site, "rule.remove", "rule", str(rule.id), _rule_facts(rule))
+
+
+def site_for(session: Session, actor: Actor, site_key: str, role: Role, *, for_change: bool = False) -> Site:
+    """The site with this key, if the actor has ``role`` there.
+
+    Raises ``NotFound`` for a site that does not exist or is not the actor's to know of, else ``Forbidden``.
+    """
+    find = sites.site_for_change if for_change else sites.site_by_key
+    site = find(session, site_key)
+    if site is None:
+        raise NotFound("site")
+    actor.require(site.id, role, "site")
+    return site
+
+
+def scope_for(session: Session, actor: Actor, site_key: str, role: Role) -> Site | None:
+    """Like ``site_for``; the key ``*`` stands for all sites, needs ``role`` on all of them, and gives None."""
+    if site_key == ALL_SITES:
+        actor.require_everywhere(role)
+        return None
+    return site_for(session, actor, site_key, role)
+
+
+def _name(raw: str) -> str:
+    return _line(raw, "name", MAX_NAME_CHARS)
+
+
+def _line(raw: str, field: str, most: int) -> str:
+    line = normalise_line(raw, field)
+    if len(line) > most:
+        raise Invalid({field: [f"It has {len(line)} characters; at most {most} are allowed."]})
+    return line
+
+
+def _origins(given: Sequence[str]) -> list[str]:
+    if len(given) > MAX_ORIGINS:
+        raise Invalid({"origins": [f"At most {MAX_ORIGINS} origins are allowed."]})
+    found: dict[str, None] = {}
+    problems: dict[str, list[str]] = {}
+    for place, raw in enumerate(given):
+        origin = origin_of(raw)
+        if origin is None:
+            problems[f"origins.{place}"] = ["It is not 'https://host' or 'https://host:port', without a path."]
+        else:
+            found[origin] = None
+    if problems:
+        raise Invalid(problems)
+    return list(found)
+
+
+def _check_rule(kind: str, value: str, action: str, weight: float) -> None:
+    problems: dict[str, Sequence[str]] = {}
+    if kind not in RULE_KINDS:
+        problems["kind"] = [f"It is one of {', '.join(RULE_KINDS)}."]
+    if action not in RULE_ACTIONS:
+        problems["action"] = [f"It is one of {', '.join(RULE_ACTIONS)}."]
+    if not -1 <= weight <= 1:
+        problems["weight"] = ["It is a number from -1 to 1."]
+    if problems:
+        raise Invalid(problems)
+    validate_rule(kind, value)
+
+
+def _note(
+    parts: Parts,
+    session: Session,
+    actor: Actor,
+    site: Site | None,
+    action: str,
+    kind: str,
+    object_id: str,
+    data: Mapping[str, Any],
+) -> None:
+    audit.append(
+        session,
+        site_id=None if site is None else site.id,
+        actor=actor,
+        action=action,
+        object_kind=kind,
+        object_id=object_id,
+        data=dict(data),
+        now=parts.clock(),
+    )
+
+
+def _rule_facts(rule: Rule) -> dict[str, Any]:
+    return {"kind": rule.kind, "value": rule.value, "action": rule.action, "weight": rule.weight}
+
+
+def _shown_site(site: Site) -> dict[str, Any]:
+    return {
+        "id": site.id,
+        "key": site.key,
+        "name": site.name,
+        "origins": list(site.origins),
+        "settings": asdict(site_settings(site.settings)),
+        "version": site.version,
+        "created_at": site.created_at,
+    }
+
+
+def _shown_thread(thread: Thread) -> dict[str, Any]:
+    return {
+        "id": thread.id,
+        "key": thread.key,
+        "url": thread.url,
+        "title": thread.title,
+        "open": thread.open,
+        "approved": thread.approved,
+        "created_at": thread.created_at,
+    }
+
+
+def _shown_rule(rule: Rule, site: Site | None) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "site": ALL_SITES if site is None else site.key,
+        "kind": rule.kind,
+        "value": rule.value,
+        "action": rule.action,
+        "weight": rule.weight,
+        "note": rule.note,
+        "created_at": rule.created_at,
+    }
