@@ -1,0 +1,1 @@
+"""The demo site: an invented newspaper, its articles, comments and webhook receiver."""
