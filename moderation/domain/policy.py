@@ -40,7 +40,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One thing noticed. ``weight`` -1..1 (negative speaks for the comment); ``available`` False: could not be judged."""
+    """One thing noticed. ``weight`` -1..1, below 0 speaks for the comment; not ``available``: could not be judged."""
 
     name: str
     weight: float = 0.0
@@ -68,6 +68,62 @@ class Verdict:
     risk: float
     scores: dict[str, float | None]
     reasons: tuple[str, ...]
+
+
+def noticed(signal: Signal) -> bool:
+    """Whether a signal is worth storing and showing: it says something, or could not be judged.
+
+    The others only carry the scores of a comment in which they found nothing.
+    """
+    return bool(signal.weight or signal.evidence or signal.forces) or not is_usable(signal)
+
+
+def is_usable(signal: Signal) -> bool:
+    """Whether a signal was judged and its numbers make sense: a weight in -1..1, scores in 0..1, none of them NaN."""
+    return signal.available and -1 <= signal.weight <= 1 and all(0 <= score <= 1 for score in signal.scores.values())
+
+
+def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
+    """What becomes of a comment: ``pending``, or ``approved`` or ``spam`` where the site's settings say so.
+
+    ``hold`` mode approves nothing. ``auto`` mode approves what every signal could judge, none holds, and whose risk is
+    below ``approve_below``. With ``auto_spam``, either mode sends to spam what a signal forces there, or whose risk
+    reaches ``spam_from`` with every signal judged. Everything else waits for a moderator, also where a threshold is NaN
+    or the mode unknown. An attribute that no signal scores is None and holds nothing.
+    """
+    usable = [signal for signal in signals if is_usable(signal)]
+    missing = [signal.name for signal in signals if not is_usable(signal)]
+    risk = round(min(1.0, max(0.0, sum(signal.weight for signal in usable))), 4)
+    state, why = _settle(usable, missing, risk, policy)
+    causes = sorted((s for s in usable if s.weight > 0 and s.evidence), key=lambda s: -s.weight)
+    return Verdict(state, risk, _scores(usable), (*why, *(s.evidence[0].text for s in causes)))
+
+
+def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Policy) -> tuple[State, list[str]]:
+    spam = [f"{_plain(s.name)} marks it as spam." for s in usable if s.forces is Forces.SPAM]
+    if policy.auto_spam and spam:
+        return State.SPAM, spam
+    if policy.auto_spam and not missing and risk >= policy.spam_from:
+        return State.SPAM, [f"The risk of {risk:.2f} reaches this site's limit for spam, {policy.spam_from:.2f}."]
+    why = spam + [f"{_plain(s.name)} asks for a moderator." for s in usable if s.forces is Forces.HOLD]
+    why += [f"{_plain(name)} could not be judged." for name in missing]
+    if policy.mode != "auto":
+        return State.PENDING, [*why, "This site holds every comment."]
+    if not risk < policy.approve_below:
+        why.append(f"The risk of {risk:.2f} is not below this site's limit, {policy.approve_below:.2f}.")
+    if why:
+        return State.PENDING, why
+    return State.APPROVED, [f"The risk of {risk:.2f} is below this site's limit, {policy.approve_below:.2f}."]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _scores(signals: Sequence[Signal]) -> dict[str, float | None]:
+    """For each attribute the highest score that a signal gives, None where none gives one."""
+    found = {name: [s.scores[name] for s in signals if name in s.scores] for name in ATTRIBUTES}
+    return {name: round(max(scores), 4) if scores else None for name, scores in found.items()}
 
 
 def evidence_as_json(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:

@@ -1,0 +1,537 @@
+"""Words: the built-in list (better-profanity) and a site's own rules.
+
+A rule has a kind: ``word`` (literal, whole words unless ``*`` stands at an end), ``pattern`` (RE2), ``domain`` (with
+its subdomains), ``author`` (whole name), ``network`` (CIDR), ``allow`` (a word or phrase that neither the built-in
+list nor the site's words may object to). Its action is ``score`` (adds its weight), ``hold`` or ``spam``.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import ahocorasick
+import better_profanity
+import idna
+import re2
+from publicsuffixlist import PublicSuffixList
+
+from moderation.domain.policy import Evidence, Forces, Signal, Span
+from moderation.errors import Bug, Invalid
+from moderation.scoring.folding import Folded, fold_name
+
+MAX_VALUE_CHARS = 500
+"""Longest value of a rule, in characters."""
+
+MAX_PATTERNS = 200
+"""Patterns of one site that run; each costs some 5 µs a comment. More than these make the signal unavailable."""
+
+PATTERN_WINDOW_BYTES = 10_000
+"""UTF-8 bytes that a pattern sees at once. Longer texts are read in windows that overlap by ``MAX_VALUE_CHARS``."""
+
+MAX_SPANS = 20
+"""Places that one piece of evidence names; a moderator needs a few, a hostile text offers thousands."""
+
+_MIN_V4_PREFIX, _KEPT_V4_PREFIX = 8, 24
+_MIN_V6_PREFIX, _KEPT_V6_PREFIX = 16, 48
+_PATTERN_MEMORY_BYTES = 1 << 20
+_MIN_OPEN_CHARS = 3
+_BLANK = re.compile(r"\s")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+# --- the built-in list ---------------------------------------------------------------------------------------------
+
+_HARMLESS = """
+arian aryan bestial bondage bimbo boner breasts busty cipa cock cocks cowgirl cowgirls crap crotch cum damn dick
+dink dong dopey drunk dummy dyke dykes ejaculation enlargement erect erection erotic facial fack fanny fart fat
+feck fisted flange fondle foobar fubar gae gai ganja gay gays gey gigolo glans god goddam goddamn gonad gonads
+gringo guido hell hemp herpes hitler hiv hoar hoare hoer homey hooch hookah hooker hooter hooters hump humped
+hussy hymen inbred incest jerk jerked junkie junky kill kinky klan knob kraut labia lech len leper lesbians lez
+lmao loin loins lube lust lusty mams masochist massa maxi menses menstruate menstruation meth molest muff murder
+nad nads naked napalm nappy nazi nazism niggle nimrod ninny nipple nipples nob nude nudes omg opiate opium oral
+orally organ orgasm ovary ovum ovums paddy panties panty pastie pasty pawn pcp pecker pedophile pedophilia pee
+penetrate penetration penile penis perversion phallic pimp pinko playboy pms pollock poop pornography pot potty
+prick prig pron prostitute prude pubic pubis punky puss pussies queer queers quicky racy rape raped raper raping
+rapist rectal rectum rectus reefer reich revue rum rump sadism sadist sandbar schizo screw screwed screwing
+scrotum scum seaman seamen seduce semen sex sexual shag sissy slave sleaze sleazy slope smut smutty snatch
+sniper snuff sodom souse soused spac sperm spunk steamy stoned strip stroke stupid suck sucked sucking tampon
+tawdry teat teste testes testicle testis threesome throating thrust thug tinkle tit titi toke toots tosser tramp
+transsexual trashy tush ugly undies unwed urinal urine uterus uzi vagina valium virgin vixen vodka vomit voyeur
+vulgar vulva wad wang wazoo wedgie weed weiner weirdo wench whiz willies willy womb woody wtf xx yur
+"""
+OFTEN_HARMLESS = frozenset(_HARMLESS.split())
+"""Words of the list that mostly stand in decent sentences, or are rude at the worst. Ours, from reading the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word of the built-in list found in a text: the word as the list has it, and where."""
+
+    word: str
+    start: int
+    end: int
+
+
+class Profanity:
+    """better-profanity with an index: the same answers as its ``contains_profanity``, thousands of times faster.
+
+    The library compares each word of a text with each of its 916 words, letter variants and all. Here its own letter
+    mapping is closed to classes (a letter and all that may stand for it), a word is looked up by its classes, and the
+    few listed words with equal classes are compared by the library itself. What counts as a word, and how up to
+    ``MAX_NUMBER_COMBINATIONS`` following ones are joined, with and without what separates them, is the library's too.
+    """
+
+    def __init__(self, library: better_profanity.Profanity | None = None) -> None:
+        library = library or better_profanity.Profanity()
+        self._joined_words: int = library.MAX_NUMBER_COMBINATIONS
+        self._classes = _Classes(library.CHARS_MAPPING)
+        self._word = re.compile(_one_of(library.ALLOWED_CHARACTERS) + "+")
+        self._entries: dict[str, list[Any]] = {}
+        self._prefixes: set[str] = set()
+        for entry in library.CENSOR_WORDSET:
+            key = str(entry).translate(self._classes)
+            self._entries.setdefault(key, []).append(entry)
+            self._prefixes.update(key[:length] for length in range(1, len(key)))
+
+    def contains_profanity(self, text: str) -> bool:
+        """What ``better_profanity.Profanity().contains_profanity(text)`` answers."""
+        return next(self.hits(text), None) is not None
+
+    def hits(self, text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Hit]:
+        """The places that the library's ``censor`` would replace, in order, as if ``allowed`` were not on its list."""
+        classes = text.translate(self._classes)
+        words = [match.span() for match in self._word.finditer(text)]
+        # The library never joins a word of one letter at the very end.
+        joinable = len(words) - (bool(words) and words[-1] == (len(text) - 1, len(text)))
+        index = 0
+        while index < len(words):
+            start, end = words[index]
+            key = classes[start:end]
+            last = index
+            word = None
+            if key in self._prefixes and end < len(text):
+                following = words[index + 1 : min(index + 1 + self._joined_words, joinable)]
+                word, last = self._joined(text, classes, words[index], following, allowed)
+                last += index
+            if word is None:
+                word, last = self._listed(key, text[start:end], allowed), index
+            if word is not None:
+                yield Hit(word, start, words[last][1])
+            index = last + 1
+
+    def _joined(
+        self,
+        text: str,
+        classes: str,
+        first: tuple[int, int],
+        following: Sequence[tuple[int, int]],
+        allowed: frozenset[str],
+    ) -> tuple[str | None, int]:
+        """The listed word that the first and some following ones make, and how many followed."""
+        begin = first[0]
+        spelled, key = text[begin : first[1]], classes[begin : first[1]]
+        for count, (start, end) in enumerate(following, 1):
+            spelled, key = spelled + text[start:end], key + classes[start:end]
+            word = self._listed(key, spelled, allowed) or self._listed(classes[begin:end], text[begin:end], allowed)
+            if word is not None:
+                return word, count
+            if key not in self._prefixes and classes[begin:end] not in self._prefixes:
+                break
+        return None, 0
+
+    def _listed(self, key: str, spelled: str, allowed: frozenset[str]) -> str | None:
+        for entry in self._entries.get(key, ()):
+            if entry == spelled.lower() and str(entry) not in allowed:
+                return str(entry)
+        return None
+
+
+class _Classes(dict[int, str]):
+    """A translation to classes: lower case, then one letter for all that may stand for each other."""
+
+    def __init__(self, variants: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
+        self._class_of: dict[str, str] = {}
+        for letter, stand_ins in variants.items():
+            if any(len(char) != 1 for char in (letter, *stand_ins)):
+                raise Bug("better-profanity has a letter variant of several characters; the index cannot hold it.")
+            self._merge({letter, *stand_ins})
+
+    def _merge(self, letters: set[str]) -> None:
+        touched = {self._class_of[char] for char in letters if char in self._class_of}
+        letters |= {char for char, name in self._class_of.items() if name in touched}
+        self._class_of.update(dict.fromkeys(letters, min(letters)))
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        lower = char.lower()
+        # A capital whose small form has two characters is in no listed word; one character keeps the offsets.
+        name = self[code] = self._class_of.get(lower, lower if len(lower) == 1 else char)
+        return name
+
+
+def _one_of(characters: Iterable[str]) -> str:
+    """A character class in ranges: one by one, thousands of characters make the search thirty times slower."""
+    codes = sorted(ord(char) for char in characters if len(char) == 1)
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]"
+
+
+# --- rules: from rows to something that runs -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule as it is stored. ``weight`` -1..1; ``action`` ``score``, ``hold`` or ``spam``."""
+
+    id: str
+    kind: str
+    value: str
+    action: str = "score"
+    weight: float = 0.5
+
+
+class Literals:
+    """Many literals found in one pass (Aho-Corasick), whatever their number."""
+
+    def __init__(self, rows: Iterable[RuleRow]) -> None:
+        self._rows: dict[str, list[tuple[RuleRow, bool, bool]]] = {}
+        for row in rows:
+            value = fold_name(row.value)
+            self._rows.setdefault(value.strip("*"), []).append((row, value[0] == "*", value[-1] == "*"))
+        self._automaton = ahocorasick.Automaton()
+        for needle in self._rows:
+            self._automaton.add_word(needle, needle)
+        if self._rows:
+            self._automaton.make_automaton()
+
+    def places(self, text: str) -> Iterator[tuple[RuleRow, int, int]]:
+        """Each rule that occurs in a folded text, with start and end. A blank in a rule is one blank or line break."""
+        if not self._rows:
+            return
+        text = _BLANK.sub(" ", text)
+        for last, needle in self._automaton.iter(text):
+            start, end = last + 1 - len(needle), last + 1
+            for row, open_start, open_end in self._rows[needle]:
+                if (open_start or _is_edge(text, start)) and (open_end or _is_edge(text, end)):
+                    yield row, start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a site, ready to run. ``broken``: kinds with a stored rule that does not compile (any more)."""
+
+    words: Literals
+    allowed: Literals
+    allowed_words: frozenset[str] = frozenset()
+    patterns: tuple[tuple[RuleRow, Any], ...] = ()
+    domains: Mapping[str, RuleRow] = field(default_factory=dict)
+    authors: Mapping[str, RuleRow] = field(default_factory=dict)
+    networks: tuple[tuple[RuleRow, Network], ...] = ()
+    broken: frozenset[str] = frozenset()
+
+
+def compile_rules(rows: Iterable[RuleRow]) -> Rules:
+    """Make rules ready to run; never raises for what is in a row. The last 64 sets are kept, so call it each time.
+
+    A row that does not compile is left out and its kind is named in ``broken``: the signal for it is then unavailable.
+    """
+    return _compile(tuple(rows))
+
+
+@lru_cache(maxsize=64)
+def _compile(rows: tuple[RuleRow, ...]) -> Rules:
+    broken = {row.kind for row in rows if not _is_valid(row)}
+    by_kind: dict[str, list[RuleRow]] = {kind: [] for kind in _CHECKS}
+    for row in rows:
+        if _is_valid(row):
+            by_kind[row.kind].append(row)
+    if len(by_kind["pattern"]) > MAX_PATTERNS:
+        broken.add("pattern")
+    return Rules(
+        words=Literals(by_kind["word"]),
+        allowed=Literals(by_kind["allow"]),
+        allowed_words=frozenset(fold_name(row.value).strip("*") for row in by_kind["allow"]),
+        patterns=tuple((row, _pattern(row.value)) for row in by_kind["pattern"][:MAX_PATTERNS]),
+        domains={_domain(row.value): row for row in by_kind["domain"]},
+        authors={fold_name(row.value): row for row in by_kind["author"]},
+        networks=tuple((row, ipaddress.ip_network(row.value.strip())) for row in by_kind["network"]),
+        broken=frozenset(broken),
+    )
+
+
+def _is_valid(row: RuleRow) -> bool:
+    try:
+        validate_rule(row.kind, row.value)
+    except Invalid:
+        return False
+    return -1 <= row.weight <= 1
+
+
+# --- rules: checked when they are saved ----------------------------------------------------------------------------
+
+
+def validate_rule(kind: str, value: str) -> None:
+    """Check a rule before it is saved. Raises ``Invalid`` for ``kind`` or ``value``, saying what to change."""
+    check = _CHECKS.get(kind)
+    if check is None:
+        raise Invalid({"kind": [f"It is one of: {', '.join(_CHECKS)}."]})
+    if len(value) > MAX_VALUE_CHARS:
+        raise Invalid({"value": [f"It has {len(value)} characters; at most {MAX_VALUE_CHARS} are allowed."]})
+    try:
+        check(value)
+    except UnicodeError:
+        raise Invalid({"value": ["It holds characters that are not valid text."]}) from None
+    except ValueError as error:
+        raise Invalid({"value": [str(error)]}) from None
+
+
+def _check_word(value: str) -> None:
+    value.encode()
+    folded = fold_name(value)
+    inner = folded.strip("*")
+    if not inner.strip():
+        raise ValueError("It is empty, or holds only invisible characters. Write the word to look for.")
+    if "*" in inner:
+        raise ValueError("'*' may stand only at the start or the end. For anything else use a rule of kind 'pattern'.")
+    if inner != folded and len(inner) < _MIN_OPEN_CHARS:
+        raise ValueError(f"With '*' it would be in almost every text. Write at least {_MIN_OPEN_CHARS} letters.")
+
+
+def _check_author(value: str) -> None:
+    value.encode()
+    if not fold_name(value):
+        raise ValueError("It is empty, or holds only invisible characters. Write the whole name as it is shown.")
+
+
+def _check_pattern(value: str) -> None:
+    if not value.strip():
+        raise ValueError("It is empty. Write a regular expression (RE2 syntax).")
+    if _pattern(value).search("") is not None:
+        raise ValueError("It matches the empty text, and so everything. Make a part of it obligatory: 'a+', not 'a*'.")
+
+
+def _pattern(value: str) -> Any:
+    """Compile for RE2, without case. Raises ``ValueError`` worded for a moderator."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = _PATTERN_MEMORY_BYTES
+    try:
+        return re2.compile(value, options)
+    except re2.error as error:
+        raise ValueError(_explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    reason = error.args[0] if error.args else ""
+    reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    if reason.startswith(("invalid perl operator: (?=", "invalid perl operator: (?!", "invalid perl operator: (?<")):
+        return "Look-ahead and look-behind do not exist here (RE2). Match the words themselves, with '\\b' at the ends."
+    if re.match(r"invalid escape sequence: \\[0-9]", reason):
+        return "References back to a group ('\\1') do not exist here (RE2). Write the repeated part out."
+    if reason.startswith(("pattern too large", "invalid repetition size")):
+        return "It is too large once its repetitions are written out. Use smaller numbers in '{...}', or '+'."
+    return f"It is not a regular expression that RE2 can read: {reason}."
+
+
+def _domain(value: str) -> str:
+    """The domain of a rule in lower case and ASCII. Raises ``ValueError`` worded for a moderator."""
+    name = value.strip().lower().removeprefix("*.").strip(".")
+    if not name or re.search(r"[\s/:@?#*]", name):
+        raise ValueError("Write the bare host name, such as 'casino.example': no 'https://', path, port or '*'.")
+    try:
+        name = name if name.isascii() else idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        raise ValueError("It is not a valid host name.") from None
+    labels = name.split(".")
+    if len(name) > 253 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
+        raise ValueError("It is not a valid host name.")
+    return name
+
+
+def _check_domain(value: str) -> None:
+    value.encode()
+    name = _domain(value)
+    if SUFFIXES.is_public(name):
+        raise ValueError(f"'{name}' is a public suffix: the domains of many people end in it. Write one domain.")
+
+
+def _check_network(value: str) -> None:
+    try:
+        network = ipaddress.ip_network(value.strip(), strict=False)
+    except ValueError:
+        raise ValueError("It is not a network. Write it like '203.0.113.0/24' or '2001:db8:1::/48'.") from None
+    widest, kept = (_MIN_V4_PREFIX, _KEPT_V4_PREFIX) if network.version == 4 else (_MIN_V6_PREFIX, _KEPT_V6_PREFIX)
+    if network.prefixlen > kept:
+        wider = network.supernet(new_prefix=kept)
+        raise ValueError(f"Addresses are known only as /{kept}, to keep readers private. Write '{wider}' or wider.")
+    if network.prefixlen < widest:
+        raise ValueError(f"It covers a large part of the world. At the widest it may be a /{widest}.")
+    if str(network.network_address) != str(ipaddress.ip_address(value.strip().split("/")[0])):
+        raise ValueError(f"It has bits behind its prefix. Did you mean '{network}'?")
+
+
+SUFFIXES = PublicSuffixList(only_icann=True)
+"""The public suffix list that ships with its package. Without its private part: a site may block ``blogspot.com``."""
+
+_CHECKS: dict[str, Callable[[str], None]] = {
+    "word": _check_word,
+    "pattern": _check_pattern,
+    "domain": _check_domain,
+    "author": _check_author,
+    "network": _check_network,
+    "allow": _check_word,
+}
+
+NO_RULES = compile_rules(())
+"""The rules of a site that has none."""
+
+
+# --- signals -------------------------------------------------------------------------------------------------------
+
+
+def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
+    """Words of the built-in list, in the text as typed and in its folded copy.
+
+    The list flags "god" and "gay" too, so the weight is small for words that are often harmless, and modest for all.
+    ``obscene`` is a rule of thumb on the count of the other words, not a trained score.
+    """
+    shields = _shields(body, rules)
+    found = {
+        span: word
+        for word, span in _listed_places(listed, body, rules.allowed_words)
+        if not _is_shielded(span, shields)
+    }
+    rude = {span: word for span, word in found.items() if word not in OFTEN_HARMLESS}
+    mild = {span: word for span, word in found.items() if word in OFTEN_HARMLESS}
+    weight = min(0.4, 0.2 + 0.05 * len(rude)) if rude else min(0.1, 0.05 * len(mild))
+    obscene = min(0.9, 0.5 + 0.1 * len(rude)) if rude else min(0.2, 0.1 * len(mild))
+    evidence = [_words_evidence("On the built-in word list", rude)] if rude else []
+    evidence += [_words_evidence("On the built-in word list, though often harmless", mild)] if mild else []
+    return Signal("profanity", round(weight, 4), tuple(evidence), {"obscene": round(obscene, 4)})
+
+
+def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> Iterator[tuple[str, Span]]:
+    for hit in listed.hits(body.source, allowed):
+        yield hit.word, Span(hit.start, hit.end)
+    if not body.source.isascii():
+        for hit in listed.hits(body.text, allowed):
+            yield hit.word, body.span(hit.start, hit.end)
+
+
+def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
+    counts = Counter(places.values())
+    words = ", ".join(f'"{word}"' for word in list(counts)[:MAX_SPANS])
+    return Evidence(f"{lead}: {words}.", tuple(sorted(places, key=lambda s: s.start)[:MAX_SPANS]))
+
+
+def site_words(body: Folded, rules: Rules) -> Signal:
+    """The site's own words and phrases."""
+    shields = _shields(body, rules)
+    found: dict[RuleRow, list[Span]] = {}
+    for row, start, end in rules.words.places(body.text):
+        span = body.span(start, end)
+        if not _is_shielded(span, shields):
+            found.setdefault(row, []).append(span)
+    evidence = [
+        (row, Evidence(f'The site\'s word "{row.value}".', tuple(spans[:MAX_SPANS]))) for row, spans in found.items()
+    ]
+    return rules_signal("site_words", evidence, broken=bool(rules.broken & {"word", "allow"}))
+
+
+def site_patterns(body: Folded, rules: Rules) -> Signal:
+    """The site's own patterns, on the text as typed and on its folded copy, both without case.
+
+    Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
+    """
+    found = []
+    for row, pattern in rules.patterns:
+        place = _first_place(pattern, body)
+        if place is not None:
+            found.append((row, Evidence(f"The site's pattern {row.value}", (place,))))
+    return rules_signal("site_patterns", found, broken="pattern" in rules.broken)
+
+
+def _first_place(pattern: Any, body: Folded) -> Span | None:
+    """The first place is enough for a moderator, and keeps the cost flat."""
+    typed = _first_match(pattern, body.source)
+    if typed is not None or body.source.isascii():
+        return Span(*typed) if typed else None
+    folded = _first_match(pattern, body.text)
+    return body.span(*folded) if folded else None
+
+
+def _first_match(pattern: Any, text: str) -> tuple[int, int] | None:
+    # A character has at most 4 bytes of UTF-8.
+    window = PATTERN_WINDOW_BYTES if text.isascii() else PATTERN_WINDOW_BYTES // 4
+    for offset in range(0, max(len(text) - MAX_VALUE_CHARS, 1), window - MAX_VALUE_CHARS):
+        match = pattern.search(text[offset : offset + window])
+        if match is not None:
+            return offset + match.start(), offset + match.end()
+    return None
+
+
+def site_authors(name: str, rules: Rules) -> Signal:
+    """Names that the site lists, compared whole and folded."""
+    row = rules.authors.get(fold_name(name)) if rules.authors else None
+    found = [(row, Evidence("The author's name is on the site's list."))] if row else []
+    return rules_signal("site_authors", found, broken="author" in rules.broken)
+
+
+def site_networks(ip_network: str, rules: Rules) -> Signal:
+    """Networks that the site lists, if they contain the sender's truncated one (``203.0.113.0/24``; empty: unknown)."""
+    found = []
+    if rules.networks and ip_network:
+        sender = ipaddress.ip_network(ip_network)
+        found = [
+            (row, Evidence("The sender's network is on the site's list."))
+            for row, listed in rules.networks
+            if _contains(listed, sender)
+        ]
+    return rules_signal("site_networks", found, broken="network" in rules.broken)
+
+
+def rules_signal(name: str, found: Sequence[tuple[RuleRow, Evidence]], *, broken: bool) -> Signal:
+    """What the matching rules say together: the sum of their weights in -1..1, and the strictest of their actions."""
+    actions = {row.action for row, _ in found}
+    forces = Forces.SPAM if "spam" in actions else Forces.HOLD if "hold" in actions else None
+    weight = min(1.0, max(-1.0, sum(row.weight for row, _ in found)))
+    evidence = tuple(evidence for _, evidence in found[:MAX_SPANS])
+    return Signal(name, round(weight, 4), evidence, forces=forces, available=not broken)
+
+
+def _contains(listed: Network, sender: Network) -> bool:
+    if isinstance(listed, ipaddress.IPv4Network):
+        return isinstance(sender, ipaddress.IPv4Network) and sender.subnet_of(listed)
+    return isinstance(sender, ipaddress.IPv6Network) and sender.subnet_of(listed)
+
+
+def _shields(body: Folded, rules: Rules) -> list[Span]:
+    return [body.span(start, end) for _, start, end in rules.allowed.places(body.text)]
+
+
+def _is_shielded(span: Span, shields: Iterable[Span]) -> bool:
+    return any(shield.start <= span.start and span.end <= shield.end for shield in shields)
+
+
+def _is_edge(text: str, index: int) -> bool:
+    """Whether a word can start or end at ``index``. Marks belong to their letter; an underscore is no letter."""
+    if index in {0, len(text)}:
+        return True
+    return not (_is_letter(text[index - 1]) and _is_letter(text[index]))
+
+
+def _is_letter(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char)[0] == "M"
