@@ -437,6 +437,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index(
+            "ix_deliveries_leased",
+            ["endpoint_id", "leased_until"],
+            unique=False,
+            sqlite_where=sa.text("lease_token IS NOT NULL"),
+            postgresql_where=sa.text("lease_token IS NOT NULL"),
+        )
         batch_op.create_index("ix_deliveries_endpoint", ["endpoint_id", "created_at", "id"], unique=False)
         batch_op.create_index("ix_deliveries_event", ["event_id"], unique=False)
 
@@ -619,6 +626,11 @@ def downgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_event")
         batch_op.drop_index("ix_deliveries_endpoint")
+        batch_op.drop_index(
+            "ix_deliveries_leased",
+            sqlite_where=sa.text("lease_token IS NOT NULL"),
+            postgresql_where=sa.text("lease_token IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_deliveries_due",
             sqlite_where=sa.text("state = 'pending'"),

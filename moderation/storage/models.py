@@ -495,6 +495,13 @@ class Delivery(Base):
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
+        Index(
+            "ix_deliveries_leased",
+            "endpoint_id",
+            "leased_until",
+            sqlite_where=text("lease_token IS NOT NULL"),
+            postgresql_where=text("lease_token IS NOT NULL"),
+        ),
         Index("ix_deliveries_endpoint", "endpoint_id", "created_at", "id"),
         Index("ix_deliveries_event", "event_id"),
     )
