@@ -29,7 +29,7 @@ def links(body: str, hrefs: Sequence[str], author_url: str | None) -> Signal:
 
     ``scores["spam"]`` is the weight: a rule of thumb, not a trained score.
     """
-    places = [Span(*match.span()) for match in _URL.finditer(body)]
+    places = list(_places(_URL, body)) if "://" in body or "www." in body.lower() else []
     hosts = {host for href in hrefs if (host := _host(href))}
     found = [*_amount(body, places, len(hrefs)), *_kinds(hosts, places), *_tricks(body)]
     own = _host(author_url) if author_url else None
@@ -96,12 +96,18 @@ def _kinds(hosts: set[str], places: Sequence[Span]) -> Iterator[tuple[float, Evi
 
 
 def _tricks(body: str) -> Iterator[tuple[float, Evidence]]:
-    foreign = [Span(*match.span()) for match in _FOREIGN_MARKUP.finditer(body)]
+    if "[" not in body and "<" not in body:
+        return
+    foreign = tuple(_places(_FOREIGN_MARKUP, body))
     if foreign:
-        yield 0.35, Evidence("Link markup of other systems, as bulk senders post it.", tuple(foreign[:MAX_SPANS]))
+        yield 0.35, Evidence("Link markup of other systems, as bulk senders post it.", foreign[:MAX_SPANS])
     posing = [Span(*match.span()) for match in _MARKDOWN_LINK.finditer(body) if _poses(match[1], match[2])]
     if posing:
         yield 0.4, Evidence("A link whose text shows another host than it leads to.", tuple(posing[:MAX_SPANS]))
+
+
+def _places(pattern: re.Pattern[str], body: str) -> Iterator[Span]:
+    return (Span(*match.span()) for match in pattern.finditer(body))
 
 
 def _poses(shown: str, target: str) -> bool:

@@ -8,8 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
+from struct import unpack
 
 from moderation.domain.policy import Evidence, Signal
 from moderation.scoring.folding import fold
@@ -18,13 +20,23 @@ MIN_WORDS = 8
 """Shorter texts have no bands: ordinary ones ("I agree with you") would be alike by chance."""
 
 NEAR = 8
-"""Bits that may differ; see the measurement in ``tests/scoring/test_repeats.py``."""
+"""Bits that may differ. Over 2,048 real comments of 8 words or more, 4 of 2 million pairs are as near as that and share
+a band; of copies of them with one word changed, 68 % do; with one dropped, 77 %; with one put in front, 91 %."""
 
 SHORT_CHARS = 25
 """Folded characters under which a repeat weighs a quarter: people do write "Thanks!" twice."""
 
 _BANDS, _BAND_BITS = 4, 16
 _WORD = re.compile(r"\w+")
+
+_LANE_BYTES = 2
+_MAX_WORDS = 32_000
+"""So that the counts of all shingles fit into their lanes; over three times what the longest comment has."""
+_LANES = tuple(
+    tuple(sum(1 << (8 * _LANE_BYTES * (8 * index + bit)) for bit in range(8) if byte >> bit & 1) for byte in range(256))
+    for index in range(8)
+)
+"""For each byte of a hash and each value of it: its bits, spread to lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ def fingerprint(body: str) -> Fingerprint:
     """The fingerprint of a text: the same for the same text in every process and version of Python."""
     folded = fold(body).text
     exact = blake2b("".join(folded.split()).encode("utf-8", "replace"), digest_size=16).digest()
-    words = _WORD.findall(folded)
+    words = _WORD.findall(folded)[:_MAX_WORDS]
     if len(words) < MIN_WORDS:
         return Fingerprint(exact)
     bits = _simhash(words)
@@ -67,6 +79,8 @@ def repeats(body: str, identical: Sequence[Earlier], similar: Sequence[Earlier])
 
     ``scores["spam"]`` is the weight: a rule of thumb, not a trained score.
     """
+    if not identical and not similar:
+        return Signal("repeats", scores={"spam": 0.0})
     known = {earlier.comment_id for earlier in identical}
     others = [earlier for earlier in similar if earlier.comment_id not in known]
     weight = _weight(identical, 1.0) + _weight(others, 0.6)
@@ -103,22 +117,12 @@ def _simhash(words: Sequence[str]) -> int:
     one large integer, so that a shingle costs one addition.
     """
     shingles = [*words, *map(" ".join, pairwise(words))]
-    total = 0
-    for shingle in shingles:
-        digest = blake2b(shingle.encode("utf-8", "replace"), digest_size=8).digest()
-        for index, byte in enumerate(digest):
-            total += _LANES[index][byte]
-    half = len(shingles) / 2
-    counts = total.to_bytes(64 * _LANE_BYTES, "little")
-    return sum(
-        1 << bit
-        for bit in range(64)
-        if int.from_bytes(counts[bit * _LANE_BYTES : (bit + 1) * _LANE_BYTES], "little") > half
-    )
+    counts = sum(map(_spread, shingles)).to_bytes(64 * _LANE_BYTES, "little")
+    return sum(1 << bit for bit, count in enumerate(unpack("<64H", counts)) if 2 * count > len(shingles))
 
 
-_LANE_BYTES = 4
-_LANES = tuple(
-    tuple(sum(1 << (8 * _LANE_BYTES * (8 * index + bit)) for bit in range(8) if byte >> bit & 1) for byte in range(256))
-    for index in range(8)
-)
+@lru_cache(maxsize=8_192)
+def _spread(shingle: str) -> int:
+    """The 64 bits of a shingle's hash, each in a lane of its own. Kept for the words that everybody uses."""
+    digest = blake2b(shingle.encode("utf-8", "replace"), digest_size=8).digest()
+    return sum(lanes[byte] for lanes, byte in zip(_LANES, digest, strict=True))

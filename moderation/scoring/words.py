@@ -8,10 +8,12 @@ list nor the site's words may object to). Its action is ``score`` (adds its weig
 import ipaddress
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import ahocorasick
@@ -33,14 +35,18 @@ MAX_PATTERNS = 200
 PATTERN_WINDOW_BYTES = 10_000
 """UTF-8 bytes that a pattern sees at once. Longer texts are read in windows that overlap by ``MAX_VALUE_CHARS``."""
 
+MAX_PATTERN_STEPS = 2_000
+"""Size of a compiled pattern, in RE2's instructions. The worst of that size take some 50 ms for 10 kB."""
+
 MAX_SPANS = 20
 """Places that one piece of evidence names; a moderator needs a few, a hostile text offers thousands."""
 
 _MIN_V4_PREFIX, _KEPT_V4_PREFIX = 8, 24
 _MIN_V6_PREFIX, _KEPT_V6_PREFIX = 16, 48
 _PATTERN_MEMORY_BYTES = 1 << 20
+_TOO_LARGE = "It is too large once its repetitions are written out. Use smaller numbers in '{...}', or '+'."
 _MIN_OPEN_CHARS = 3
-_BLANK = re.compile(r"\s")
+_LINE_BREAK = re.compile(r"[^\S ]")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -91,13 +97,17 @@ class Profanity:
         library = library or better_profanity.Profanity()
         self._joined_words: int = library.MAX_NUMBER_COMBINATIONS
         self._classes = _Classes(library.CHARS_MAPPING)
-        self._word = re.compile(_one_of(library.ALLOWED_CHARACTERS) + "+")
+        allowed = library.ALLOWED_CHARACTERS
+        self._word = re.compile(_one_of(allowed) + "+")
+        self._ascii_word = re.compile(_one_of(filter(str.isascii, allowed)) + "+")
         self._entries: dict[str, list[Any]] = {}
         self._prefixes: set[str] = set()
         for entry in library.CENSOR_WORDSET:
             key = str(entry).translate(self._classes)
             self._entries.setdefault(key, []).append(entry)
             self._prefixes.update(key[:length] for length in range(1, len(key)))
+        self._openings = self._prefixes | self._entries.keys()
+        self._matching = lru_cache(maxsize=4_096)(self._compared)
 
     def contains_profanity(self, text: str) -> bool:
         """What ``better_profanity.Profanity().contains_profanity(text)`` answers."""
@@ -106,50 +116,54 @@ class Profanity:
     def hits(self, text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Hit]:
         """The places that the library's ``censor`` would replace, in order, as if ``allowed`` were not on its list."""
         classes = text.translate(self._classes)
-        words = [match.span() for match in self._word.finditer(text)]
+        find = self._ascii_word if text.isascii() else self._word
+        words = [match.span() for match in find.finditer(text)]
         # The library never joins a word of one letter at the very end.
         joinable = len(words) - (bool(words) and words[-1] == (len(text) - 1, len(text)))
-        index = 0
-        while index < len(words):
-            start, end = words[index]
+        free_from = 0
+        for index, (start, end) in enumerate(words):
             key = classes[start:end]
-            last = index
-            word = None
+            if key not in self._openings or index < free_from:
+                continue
+            word, last = None, index
             if key in self._prefixes and end < len(text):
                 following = words[index + 1 : min(index + 1 + self._joined_words, joinable)]
-                word, last = self._joined(text, classes, words[index], following, allowed)
-                last += index
-            if word is None:
-                word, last = self._listed(key, text[start:end], allowed), index
+                word, last = self._joined(text, classes, index, (start, end), following, allowed)
+            word = word or self._listed(key, text[start:end], allowed)
             if word is not None:
                 yield Hit(word, start, words[last][1])
-            index = last + 1
+                free_from = last + 1
 
     def _joined(
         self,
         text: str,
         classes: str,
+        index: int,
         first: tuple[int, int],
         following: Sequence[tuple[int, int]],
         allowed: frozenset[str],
     ) -> tuple[str | None, int]:
-        """The listed word that the first and some following ones make, and how many followed."""
-        begin = first[0]
-        spelled, key = text[begin : first[1]], classes[begin : first[1]]
-        for count, (start, end) in enumerate(following, 1):
-            spelled, key = spelled + text[start:end], key + classes[start:end]
-            word = self._listed(key, spelled, allowed) or self._listed(classes[begin:end], text[begin:end], allowed)
+        """The listed word that word number ``index`` makes with some following ones, and the number of the last."""
+        begin, end = first
+        spelled, key = text[begin:end], classes[begin:end]
+        for number, (start, end) in enumerate(following, index + 1):
+            spelled, key, whole = spelled + text[start:end], key + classes[start:end], classes[begin:end]
+            word = self._listed(key, spelled, allowed) or self._listed(whole, text[begin:end], allowed)
             if word is not None:
-                return word, count
-            if key not in self._prefixes and classes[begin:end] not in self._prefixes:
+                return word, number
+            if key not in self._prefixes and whole not in self._prefixes:
                 break
-        return None, 0
+        return None, index
 
     def _listed(self, key: str, spelled: str, allowed: frozenset[str]) -> str | None:
-        for entry in self._entries.get(key, ()):
-            if entry == spelled.lower() and str(entry) not in allowed:
-                return str(entry)
-        return None
+        if key not in self._entries:
+            return None
+        matching = self._matching(key, spelled.lower())
+        return next((word for word in matching if word not in allowed), None)
+
+    def _compared(self, key: str, spelled: str) -> tuple[str, ...]:
+        """The listed words that ``spelled`` is a variant of, by the library's own comparison."""
+        return tuple(str(entry) for entry in self._entries[key] if entry == spelled)
 
 
 class _Classes(dict[int, str]):
@@ -220,7 +234,7 @@ class Literals:
         """Each rule that occurs in a folded text, with start and end. A blank in a rule is one blank or line break."""
         if not self._rows:
             return
-        text = _BLANK.sub(" ", text)
+        text = _LINE_BREAK.sub(" ", text)
         for last, needle in self._automaton.iter(text):
             start, end = last + 1 - len(needle), last + 1
             for row, open_start, open_end in self._rows[needle]:
@@ -329,9 +343,12 @@ def _pattern(value: str) -> Any:
     options.log_errors = False
     options.max_mem = _PATTERN_MEMORY_BYTES
     try:
-        return re2.compile(value, options)
+        pattern = re2.compile(value, options)
     except re2.error as error:
         raise ValueError(_explain(error)) from None
+    if pattern.programsize > MAX_PATTERN_STEPS:
+        raise ValueError(_TOO_LARGE)
+    return pattern
 
 
 def _explain(error: Exception) -> str:
@@ -342,7 +359,7 @@ def _explain(error: Exception) -> str:
     if re.match(r"invalid escape sequence: \\[0-9]", reason):
         return "References back to a group ('\\1') do not exist here (RE2). Write the repeated part out."
     if reason.startswith(("pattern too large", "invalid repetition size")):
-        return "It is too large once its repetitions are written out. Use smaller numbers in '{...}', or '+'."
+        return _TOO_LARGE
     return f"It is not a regular expression that RE2 can read: {reason}."
 
 
@@ -408,12 +425,8 @@ def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
     The list flags "god" and "gay" too, so the weight is small for words that are often harmless, and modest for all.
     ``obscene`` is a rule of thumb on the count of the other words, not a trained score.
     """
-    shields = _shields(body, rules)
-    found = {
-        span: word
-        for word, span in _listed_places(listed, body, rules.allowed_words)
-        if not _is_shielded(span, shields)
-    }
+    shields = _Shields(body, rules)
+    found = {span: word for word, span in _listed_places(listed, body, rules.allowed_words) if not shields.cover(span)}
     rude = {span: word for span, word in found.items() if word not in OFTEN_HARMLESS}
     mild = {span: word for span, word in found.items() if word in OFTEN_HARMLESS}
     weight = min(0.4, 0.2 + 0.05 * len(rude)) if rude else min(0.1, 0.05 * len(mild))
@@ -439,11 +452,11 @@ def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
 
 def site_words(body: Folded, rules: Rules) -> Signal:
     """The site's own words and phrases."""
-    shields = _shields(body, rules)
+    shields = _Shields(body, rules)
     found: dict[RuleRow, list[Span]] = {}
     for row, start, end in rules.words.places(body.text):
         span = body.span(start, end)
-        if not _is_shielded(span, shields):
+        if not shields.cover(span):
             found.setdefault(row, []).append(span)
     evidence = [
         (row, Evidence(f'The site\'s word "{row.value}".', tuple(spans[:MAX_SPANS]))) for row, spans in found.items()
@@ -518,12 +531,21 @@ def _contains(listed: Network, sender: Network) -> bool:
     return isinstance(sender, ipaddress.IPv6Network) and sender.subnet_of(listed)
 
 
-def _shields(body: Folded, rules: Rules) -> list[Span]:
-    return [body.span(start, end) for _, start, end in rules.allowed.places(body.text)]
+class _Shields:
+    """The places of a site's allowed words in a text; what lies inside one of them is not objected to."""
+
+    def __init__(self, body: Folded, rules: Rules) -> None:
+        spans = sorted((span.start, span.end) for span in _allowed_places(body, rules))
+        self._starts = [start for start, _ in spans]
+        self._reach = list(accumulate((end for _, end in spans), max))
+
+    def cover(self, span: Span) -> bool:
+        before = bisect_right(self._starts, span.start)
+        return before > 0 and self._reach[before - 1] >= span.end
 
 
-def _is_shielded(span: Span, shields: Iterable[Span]) -> bool:
-    return any(shield.start <= span.start and span.end <= shield.end for shield in shields)
+def _allowed_places(body: Folded, rules: Rules) -> Iterator[Span]:
+    return (body.span(start, end) for _, start, end in rules.allowed.places(body.text))
 
 
 def _is_edge(text: str, index: int) -> bool:
