@@ -11,6 +11,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+from moderation.domain.times import rfc3339
 from moderation.errors import Bug
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 (a marker, not a secret)
@@ -44,18 +45,14 @@ class Outcome(StrEnum):
     GONE = "gone"
 
 
-def rfc3339(at: datetime) -> str:
-    """Write an aware time as RFC 3339 in UTC with ``Z``, in microseconds. Raises ``Bug`` for a naive one."""
-    if at.tzinfo is None:
-        raise Bug("A time without a zone was given to a webhook.")
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
 def payload(event_type: str, timestamp: datetime, data: Mapping[str, Any]) -> bytes:
     """The bytes of an event, as they are signed, stored and sent: compact JSON in UTF-8.
 
-    Raises ``Bug`` for what JSON or UTF-8 cannot carry: NaN, infinity, a lone surrogate, an unknown type.
+    Raises ``Bug`` for a naive time, and for what JSON or UTF-8 cannot carry: NaN, infinity, a lone surrogate, an
+    unknown type.
     """
+    if timestamp.tzinfo is None:
+        raise Bug("A time without a zone was given to a webhook.")
     event = {"type": event_type, "timestamp": rfc3339(timestamp), "data": data}
     try:
         text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,50 @@
+"""Signs of life of workers, and rows that have had their time."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A worker that has not been heard of for so long is taken off the list."""
+
+BATCH = 1_000
+"""Rows deleted in one transaction, so that no other writer waits long."""
+
+
+def beat(session: Session, worker: str, now: datetime) -> None:
+    """Note that a worker is alive, and forget those that have long been silent."""
+    noted = update(Heartbeat).where(Heartbeat.worker == worker).values(at=now).returning(Heartbeat.worker)
+    if session.execute(noted.execution_options(synchronize_session=False)).first() is None:
+        session.add(Heartbeat(worker=worker, at=now))
+    session.execute(delete(Heartbeat).where(Heartbeat.at < now - FORGOTTEN_AFTER))
+
+
+def sign_off(session: Session, worker: str) -> None:
+    """Take a worker off the list, since it has stopped."""
+    session.execute(delete(Heartbeat).where(Heartbeat.worker == worker))
+
+
+def last_beat(session: Session) -> datetime | None:
+    """When any worker was last heard of."""
+    return session.scalar(select(func.max(Heartbeat.at)))
+
+
+def delete_expired(session: Session, now: datetime) -> int:
+    """Delete a batch each of idempotency keys, counters and login sessions that have expired; how many these were."""
+    return sum(
+        (
+            _delete_batch(session, IdempotencyKey, (IdempotencyKey.scope, IdempotencyKey.key_hash), now),
+            _delete_batch(session, Counter, (Counter.key,), now),
+            _delete_batch(session, LoginSession, (LoginSession.token_hash,), now),
+        )
+    )
+
+
+def _delete_batch(session: Session, table: Any, key: tuple[Any, ...], now: datetime) -> int:
+    expired = select(*key).where(table.expires_at < now).limit(BATCH)
+    done = delete(table).where(tuple_(*key).in_(expired)).returning(key[0])
+    return len(session.execute(done.execution_options(synchronize_session=False)).all())

@@ -1,0 +1,172 @@
+"""The delivery worker: one loop that leases, threads that send and settle.
+
+The loop hands out no more runs than there are threads, and an endpoint is in one run at a time: a slow receiver holds
+one thread. What is leased when the process is killed comes back when its lease ends.
+"""
+
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+
+import structlog
+from flask import Flask
+
+from moderation.errors import StorageUnavailable
+from moderation.services import deliver
+from moderation.services.parts import Parts
+from moderation.storage import upkeep
+from moderation.storage.db import write
+from moderation.storage.outbox import Run
+
+POLL_S = 0.5
+"""Longest time between an event and its first try, while a thread is free."""
+
+BEAT_S = 5.0
+TIDY_S = 600.0
+GRACE_S = 10.0
+"""How long a stop waits for what is being sent."""
+
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits after the first, second, ... failure of the database in a row."""
+
+_log = structlog.get_logger("moderation.worker")
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Deliver until ``stop`` is set; then finish what is being sent, for 10 s at most.
+
+    Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
+    work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
+    """
+    _Worker(app, stop).loop()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set from now on. To be called in the main thread."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+class _Worker:
+    """The state of one worker: what is out, and when what is due next."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        self._app = app
+        self._stop = stop
+        self._parts: Parts = app.extensions["moderation"]
+        self._name = f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
+        self._threads = self._parts.settings.worker_threads
+        self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._busy = 0
+        self._failures = 0
+        self._next_beat = self._next_tidy = time.monotonic()
+
+    def loop(self) -> None:
+        for number in range(self._threads):
+            # Daemons, so that a send that takes longer than the grace does not keep the process.
+            threading.Thread(target=self._carry_out_runs, name=f"sender-{number}", daemon=True).start()
+        _log.info("worker started", threads=self._threads)
+        with self._app.app_context():
+            while not self._stop.is_set():
+                self._wait(self._step())
+            self._finish()
+
+    def _step(self) -> float:
+        """Do what is due; returns how long to wait for a thread to become free, in seconds."""
+        try:
+            self._beat()
+            self._tidy()
+            leased = self._lease()
+        except StorageUnavailable:
+            wait_s = self._back_off_s()
+            _log.warning("database not available", wait_s=wait_s)
+            return wait_s
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
+            wait_s = self._back_off_s()
+            _log.error("worker failed", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        return 0.0 if leased and self._busy < self._threads else POLL_S
+
+    def _back_off_s(self) -> float:
+        self._failures += 1
+        return BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+
+    def _lease(self) -> int:
+        free = self._threads - self._busy
+        runs = deliver.lease_runs(self._parts, limit=free) if free else []
+        for leased in runs:
+            self._busy += 1
+            self._runs.put(leased)
+        return len(runs)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, but after a failure always, otherwise only until a thread is free or the worker is to stop."""
+        end = time.monotonic() + seconds
+        while not self._stop.is_set():
+            left_s = end - time.monotonic()
+            try:
+                if left_s > 0:
+                    self._done.get(timeout=min(left_s, POLL_S))
+                else:
+                    self._done.get_nowait()
+            except queue.Empty:
+                if left_s <= POLL_S:
+                    return
+                continue
+            self._busy -= 1
+            if not self._failures:
+                end = time.monotonic()
+
+    def _beat(self) -> None:
+        if time.monotonic() < self._next_beat:
+            return
+        with write() as session:
+            upkeep.beat(session, self._name, self._parts.clock())
+        self._next_beat = time.monotonic() + BEAT_S
+
+    def _tidy(self) -> None:
+        if time.monotonic() < self._next_tidy:
+            return
+        with write() as session:
+            deleted = upkeep.delete_expired(session, self._parts.clock())
+        # A full batch: there may be more, which wait for the next turn of the loop.
+        self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)
+
+    def _finish(self) -> None:
+        for _ in range(self._threads):
+            self._runs.put(None)
+        end = time.monotonic() + GRACE_S
+        while self._busy and (left_s := end - time.monotonic()) > 0:
+            try:
+                self._done.get(timeout=left_s)
+            except queue.Empty:
+                break
+            self._busy -= 1
+        try:
+            with write() as session:
+                upkeep.sign_off(session, self._name)
+        except StorageUnavailable:
+            _log.warning("database not available")
+        _log.info("worker stopped", unfinished=self._busy)
+
+    def _carry_out_runs(self) -> None:
+        while (leased := self._runs.get()) is not None:
+            try:
+                with self._app.app_context():
+                    deliver.carry_out(self._parts, leased, self._stop.is_set)
+            except Exception as error:  # noqa: BLE001 (the lease ends by itself; the thread must go on)
+                _log.error("run failed", endpoint=str(leased.endpoint_id), error=type(error).__name__)
+            finally:
+                self._done.put(None)
