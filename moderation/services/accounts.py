@@ -7,7 +7,7 @@ an admin of one site gives roles on that site alone, and a password is set by an
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from moderation.adapters.passwords import check_strength
 from moderation.domain.actor import Actor, Role
 from moderation.domain.text import normalise_line
 from moderation.errors import Forbidden, Invalid, NotFound, RateLimited, StorageUnavailable, Unauthenticated
-from moderation.services.idempotency import Idempotency
+from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
 from moderation.services.sites import ALL_SITES, scope_for
@@ -31,12 +31,14 @@ HINT_CHARS = 8
 GENERATED_PASSWORD_BYTES = 15
 """20 characters of base64, 120 bits."""
 
-LOGIN_RATES = {"pair": "10/minute;60/hour", "network": "60/minute", "account": "100/hour"}
-"""How often somebody may try: one account from one network, any account from one network, and one account from
-networks that have not logged in to it today. The last one is what slows a guesser with many addresses; since it
-passes over networks that are known, it does not lock out the account's owner."""
+PAIR_RATE = "10/minute;60/hour"
+NETWORK_RATE = "60/minute"
+ACCOUNT_RATE = "100/hour"
+"""How often somebody may try to log in: to one account from one network, to any account from one network, and to one
+account from networks that have not logged in to it today. The last is what slows a guesser with many addresses; since
+it passes over known networks, such a guesser does not lock out the account's owner there."""
 
-_KNOWN_NETWORK_S = 86_400
+_KNOWN_NETWORK = "1/day"
 
 
 # ---------------------------------------------------------------------------------------------------------- tokens
@@ -73,6 +75,9 @@ def add_token(
     text = parts.vault.new_token()
     with write() as session:
         site = scope_for(session, actor, site_key, Role.ADMIN)
+        reserved = reserve(session, parts, actor.key, idem)
+        if reserved is not None and reserved.known is not None:
+            return reserved.known
         token = Token(
             site_id=None if site is None else site.id,
             name=name,
@@ -84,8 +89,10 @@ def add_token(
         )
         session.add(token)
         session.flush()
+        answer = {**_shown_token(token, site_key), "token": text}
+        settle(session, parts, reserved, answer)
         _note(parts, session, actor, token.site_id, "token.add", "token", token.id, {"role": role, "name": name})
-        return {**_shown_token(token, site_key), "token": text}
+        return answer
 
 
 def list_tokens(
@@ -146,7 +153,8 @@ def log_in(parts: Parts, name: str, password: str, client_ip_key: bytes) -> tupl
                 expires_at=now + timedelta(hours=parts.settings.session_hours),
             ),
         )
-        limits.hit(session, _limit_key("known", name, client_ip_key), _KNOWN_NETWORK_S, now)
+        if not _is_known(session, name, client_ip_key, now):
+            limits.hit(session, _KNOWN_NETWORK, _known_key(name, client_ip_key), now)
         actor = _actor(session, person)
         _note(parts, session, actor, None, "session.open", "moderator", person.id, {})
     return cookie, actor
@@ -203,17 +211,23 @@ def add_moderator(
     """
     role = _person_role(role)
     name = _name(name, "name")
-    generated = new_password() if password is None else None
-    hashed = _hashed(parts, name, password if generated is None else generated)  # type: ignore[arg-type]
+    chosen = new_password() if password is None else password
+    hashed = _hashed(parts, name, chosen)
     with write() as session:
         site = scope_for(session, actor, site_key, Role.ADMIN)
+        reserved = reserve(session, parts, actor.key, idem)
+        if reserved is not None and reserved.known is not None:
+            return reserved.known
         site_id = None if site is None else site.id
         person = Moderator(name=name, password_hash=hashed, created_at=parts.clock())
         moderators.add_moderator(session, person)
         moderators.set_role(session, person.id, site_id, role)
+        answer = _shown_moderator(person, {site_id: role}, {} if site is None else {site.id: site.key})
+        if password is None:
+            answer["password"] = chosen
+        settle(session, parts, reserved, answer)
         _note(parts, session, actor, site_id, "moderator.add", "moderator", person.id, {"name": name, "role": role})
-        shown = _shown_moderator(person, {site_id: role}, {} if site is None else {site.id: site.key})
-    return shown if generated is None else {**shown, "password": generated}
+        return answer
 
 
 def list_moderators(
@@ -280,10 +294,18 @@ def remove_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> Non
         _note(parts, session, actor, None, "moderator.remove", "moderator", person.id, {"name": person.name})
 
 
+def known_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any] | None:
+    """Like ``find_moderator``, with None for nobody."""
+    try:
+        return find_moderator(parts, actor, name)
+    except NotFound:
+        return None
+
+
 def find_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any]:
     """The person of this name. Raises ``NotFound``."""
     with read() as session:
-        person = moderators.moderator_by_name(session, name)
+        person = moderators.moderator_by_name(session, _login_name(name))
         if person is None:
             raise NotFound("moderator")
         person = _person_for(session, actor, person.id)
@@ -310,7 +332,25 @@ def _note_use(token_id: uuid.UUID, now: datetime) -> None:
 
 def _throttle(parts: Parts, name: str, network: bytes) -> None:
     """Count this try, in a transaction of its own, so that a failed log-in stays counted."""
-    raise NotImplementedError
+    now = parts.clock()
+    with write() as session:
+        limits.hit(session, PAIR_RATE, f"login:pair:{network.hex()}:{name}", now)
+        limits.hit(session, NETWORK_RATE, f"login:network:{network.hex()}", now)
+        if not _is_known(session, name, network, now):
+            limits.hit(session, ACCOUNT_RATE, f"login:account:{name}", now)
+
+
+def _is_known(session: Session, name: str, network: bytes, now: datetime) -> bool:
+    """Whether this account was logged in to from this network today: then its one use a day is spent."""
+    try:
+        limits.peek(session, _KNOWN_NETWORK, _known_key(name, network), now)
+    except RateLimited:
+        return True
+    return False
+
+
+def _known_key(name: str, network: bytes) -> str:
+    return f"login:known:{network.hex()}:{name}"
 
 
 def _actor(session: Session, person: Moderator) -> Actor:

@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.origin import origin_of
+from moderation.domain.policy import Signal, evidence_as_json
 from moderation.domain.site import changed_settings, site_settings
-from moderation.domain.text import normalise_line
+from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
-from moderation.scoring.words import validate_rule
-from moderation.services.idempotency import Idempotency
+from moderation.scoring.pipeline import Candidate
+from moderation.scoring.words import RuleRow, compile_rules, validate_rule
+from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
 from moderation.storage import audit, rules, sites
@@ -32,6 +34,10 @@ MAX_ORIGINS = 50
 MAX_NAME_CHARS = 200
 MAX_TITLE_CHARS = 500
 MAX_NOTE_CHARS = 500
+MAX_TEST_CHARS = 10_000
+RULE_SIGNALS = "site_"
+"""What the names of the signals that come from rules begin with."""
+
 MAX_RULES = {"pattern": 200}
 """Rules of one kind a site. Patterns cost time on every comment; see the security notes on moderators' expressions."""
 MAX_RULES_OF_A_KIND = 5_000
@@ -63,16 +69,22 @@ def add_site(
         created_at=parts.clock(),
     )
     with write() as session:
+        reserved = reserve(session, parts, actor.key, idem)
+        if reserved is not None and reserved.known is not None:
+            return reserved.known
         sites.add_site(session, site)
+        answer = _shown_site(site)
+        settle(session, parts, reserved, answer)
         _note(parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings})
-        return _shown_site(site)
+        return answer
 
 
 def list_sites(parts: Parts, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    """The sites that the actor may look at, by key: ``{"items", "next"}``."""
+    """The sites that the actor may look at, oldest first: ``{"items", "next"}``."""
+    after = id_after(cursor)
     with read() as session:
-        rows = sites.list_sites(session, actor.sites, limit + 1, cursor)
-        return page(rows, limit, _shown_site, lambda site: site.key)
+        rows = sites.list_sites(session, actor.sites, limit + 1, after)
+        return page(rows, limit, _shown_site, lambda site: site.id.hex)
 
 
 def show_site(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
@@ -168,6 +180,9 @@ def add_rule(
     note = _line(note, "note", MAX_NOTE_CHARS)
     with write() as session:
         site = scope_for(session, actor, site_key, Role.ADMIN)
+        reserved = reserve(session, parts, actor.key, idem)
+        if reserved is not None and reserved.known is not None:
+            return reserved.known
         site_id = None if site is None else site.id
         most = MAX_RULES.get(kind, MAX_RULES_OF_A_KIND)
         if rules.count_rules(session, site_id, kind) >= most:
@@ -183,8 +198,10 @@ def add_rule(
         )
         rules.add_rule(session, rule)
         sites.bump_sites(session, site_id)
+        answer = _shown_rule(rule, site)
+        settle(session, parts, reserved, answer)
         _note(parts, session, actor, site, "rule.add", "rule", str(rule.id), _rule_facts(rule))
-        return _shown_rule(rule, site)
+        return answer
 
 
 def list_rules(
@@ -193,7 +210,8 @@ def list_rules(
     """The rules made for one site, or with the key ``*`` those for all sites: ``{"items", "next"}``."""
     with read() as session:
         site = scope_for(session, actor, site_key, Role.MODERATOR)
-        rows = rules.list_rules(session, None if site is None else site.id, limit + 1, id_after(cursor))
+        site_id = None if site is None else site.id
+        rows = rules.list_rules(session, site_id, limit + 1, id_after(cursor))
         return page(rows, limit, lambda rule: _shown_rule(rule, site), lambda rule: rule.id.hex)
 
 
@@ -209,6 +227,32 @@ def remove_rule(parts: Parts, actor: Actor, rule_id: uuid.UUID) -> None:
         rules.remove_rule(session, rule.id)
         sites.bump_sites(session, rule.site_id)
         _note(parts, session, actor, site, "rule.remove", "rule", str(rule.id), _rule_facts(rule))
+
+
+def test_rules(  # noqa: PT028 (no test)
+    parts: Parts, actor: Actor, site_key: str, text: str, *, author: str = "", network: str = ""
+) -> dict[str, Any]:
+    """What the rules that hold on a site say of a text: ``{"signals": [{name, weight, evidence, forces, available}]}``.
+
+    ``author`` is a name and ``network`` a truncated one, for rules of these kinds. Nothing is stored.
+    """
+    body = normalise_body(text)
+    if len(body) > MAX_TEST_CHARS:
+        raise Invalid({"text": [f"It has {len(body)} characters; at most {MAX_TEST_CHARS} are allowed."]})
+    with read() as session:
+        site = site_for(session, actor, site_key, Role.MODERATOR)
+        compiled = compile_rules(rule_rows(session, site.id))
+    links = parts.renderer.links(parts.renderer.html(body))
+    candidate = Candidate(body=body, author_name=author, links=tuple(links), ip_network=network, rules=compiled)
+    found = [signal for signal in parts.pipeline.signals(candidate) if signal.name.startswith(RULE_SIGNALS)]
+    return {"signals": [_shown_signal(signal) for signal in found]}
+
+
+def rule_rows(session: Session, site_id: uuid.UUID) -> list[RuleRow]:
+    """Every rule that holds on a site, as ``scoring.words.compile_rules`` takes them."""
+    return [
+        RuleRow(str(row.id), row.kind, row.value, row.action, row.weight) for row in rules.rules_of(session, site_id)
+    ]
 
 
 def site_for(session: Session, actor: Actor, site_key: str, role: Role, *, for_change: bool = False) -> Site:
@@ -307,6 +351,16 @@ def _shown_site(site: Site) -> dict[str, Any]:
         "settings": asdict(site_settings(site.settings)),
         "version": site.version,
         "created_at": site.created_at,
+    }
+
+
+def _shown_signal(signal: Signal) -> dict[str, Any]:
+    return {
+        "name": signal.name,
+        "weight": signal.weight,
+        "evidence": evidence_as_json(signal.evidence),
+        "forces": signal.forces,
+        "available": signal.available,
     }
 
 

@@ -27,13 +27,15 @@ def site_for_change(session: Session, key: str) -> Site | None:
     return session.scalar(select(Site).where(Site.key == key).with_for_update())
 
 
-def list_sites(session: Session, ids: Collection[uuid.UUID] | None, limit: int, after: str | None) -> Sequence[Site]:
-    """Up to ``limit`` sites by key, after the key ``after``; ``ids`` None stands for all of them."""
-    query = select(Site).order_by(Site.key).limit(limit)
+def list_sites(
+    session: Session, ids: Collection[uuid.UUID] | None, limit: int, after: uuid.UUID | None
+) -> Sequence[Site]:
+    """Up to ``limit`` sites, oldest first, after the site ``after``; ``ids`` None stands for all of them."""
+    query = select(Site).order_by(Site.id).limit(limit)
     if ids is not None:
         query = query.where(Site.id.in_(ids))
     if after is not None:
-        query = query.where(Site.key > after)
+        query = query.where(Site.id > after)
     return session.scalars(query).all()
 
 

@@ -1,0 +1,78 @@
+"""gunicorn's settings, with the reason for each. ``moderation serve`` passes this file on.
+
+The number of workers and the address are on the command line of ``moderation serve``. A proxy that buffers whole
+requests belongs in front: a handful of clients that send a byte now and then would occupy every thread otherwise.
+"""
+
+import os
+from typing import Any
+
+from prometheus_client import multiprocess
+
+# Threads, because a request waits for the database more than it computes, and because a sync worker is stopped by one
+# client that stalls. Four of them: beyond that they wait for the interpreter's lock.
+worker_class = "gthread"
+threads = 4
+
+# Load the application once, then fork: a mistake in the set-up stops the start with one message instead of a circle of
+# dying workers, and the word lists (some 50 MB) are shared. No connection is open yet when it forks; see post_fork.
+preload_app = True
+
+# A worker whose main loop is silent for so long is replaced. No request takes longer: PostgreSQL cancels a statement
+# after 30 s, SQLite gives up on a lock after 5 s.
+timeout = 30
+
+# What is being answered when the service stops has this long; the deadline of `moderation serve` is a little longer.
+graceful_timeout = 20
+
+# Long enough for a proxy to use a connection again, short enough not to keep threads' sockets for idle browsers.
+keepalive = 5
+
+# Request line and headers, in bytes and lines: no call of ours has more, a flood of headers ends early.
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# Connections that wait to be accepted; more than this is better refused by the kernel than answered too late.
+backlog = 512
+
+# gunicorn believes nobody's X-Forwarded headers. The application does, for exactly MODERATION_PROXY_HOPS proxies.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
+# Header names with an underscore could pose as a forwarded header in WSGI; gunicorn drops them.
+header_map = "drop"
+
+# Since 25.1 gunicorn opens a socket for remote control by default. Signals are enough, and a home folder may be
+# read-only.
+control_socket_disable = True
+
+# The heartbeat file of each worker is touched every second: in memory, where there is such a place, since a slow disk
+# would otherwise block the worker.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+# gunicorn's access log has the query string in it. The application writes its own line for each request, without.
+accesslog = None
+
+# To standard error, and only what an operator has to know.
+errorlog = "-"
+loglevel = "warning"
+
+# No release of bleach, re2 or the drivers leaks so much that workers have to be replaced; a restart would cost the
+# requests that it interrupts.
+max_requests = 0
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Forget connections that were opened before the fork, should there ever be one: they belong to the parent."""
+    from moderation.storage.db import db
+
+    application = worker.app.wsgi()
+    with application.app_context():
+        db.engine.dispose(close=False)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Take a dead worker's gauges out of the metrics."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
