@@ -46,7 +46,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "approve_below": (0, 1),
     "spam_from": (0, 1),
     "max_chars": (1, 10_000),
-    "max_depth": (0, 10),
+    "max_depth": (1, 10),
     "edit_window_s": (0, 86_400),
 }
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}

@@ -1,0 +1,52 @@
+"""What webhooks tell of a comment: made from its row, frozen to bytes, written in the caller's transaction."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from moderation.domain import webhook
+from moderation.domain.times import rfc3339, rfc3339_or_none
+from moderation.storage import outbox
+from moderation.storage.models import Comment, Thread
+
+
+def tell(
+    session: Session,
+    event_type: str,
+    site_key: str,
+    thread: Thread,
+    comment: Comment,
+    now: datetime,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Write the event, and a delivery for each endpoint that wants it. No address and no IP is ever in a payload."""
+    data: dict[str, Any] = {
+        "comment": comment_of_event(comment),
+        "site": site_key,
+        "thread": {"key": thread.key, "url": thread.url, "title": thread.title},
+        **(extra or {}),
+    }
+    payload = webhook.payload(event_type, now, data)
+    outbox.enqueue(
+        session, site_id=comment.site_id, comment_id=comment.id, event_type=event_type, payload=payload, now=now
+    )
+
+
+def comment_of_event(comment: Comment) -> dict[str, Any]:
+    """The comment as a site's own server may see it."""
+    return {
+        "id": str(comment.id),
+        "parent_id": _text(comment.parent_id),
+        "state": comment.state,
+        "author": {"name": comment.author_name, "url": comment.author_url, "avatar": f"/avatars/{comment.avatar}.svg"},
+        "body_html": comment.body_html,
+        "risk": round(comment.risk, 3),
+        "created_at": rfc3339(comment.created_at),
+        "edited_at": rfc3339_or_none(comment.edited_at),
+    }
+
+
+def _text(value: uuid.UUID | None) -> str | None:
+    return None if value is None else str(value)

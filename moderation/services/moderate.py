@@ -1,0 +1,609 @@
+"""What moderators do: look through the queue, claim, decide, take back, reveal an address, read the record.
+
+A decision is ONE transaction: compare-and-set on the state and version that it is based on, the decision, the author's
+record, what readers see, an outbox row for each subscribed endpoint, the audit line.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import Actor, Role
+from moderation.domain.comment import WAITING, Action, State, event_of, state_after
+from moderation.domain.policy import ATTRIBUTES
+from moderation.domain.text import normalise_body, normalise_line
+from moderation.errors import CallerError, Conflict, Forbidden, Invalid, NotFound
+from moderation.services import events
+from moderation.services.cursors import read_cursor, write_cursor
+from moderation.services.parts import Parts
+from moderation.storage import audit, comments, decisions, sites, tallies, threads
+from moderation.storage.comments import QueueQuery, Surroundings
+from moderation.storage.db import read, write
+from moderation.storage.models import AuditLine, Comment, Decision, Site
+
+SORTS = ("oldest", "newest", "risk")
+CLAIM_FILTERS = ("me", "others", "none", "any")
+MAX_BULK = 500
+MAX_CLAIMS = 100
+MAX_CLAIM_MINUTES = 120
+MAX_STATS_DAYS = 366
+HISTORY_SHOWN = 100
+AGREES_FROM = 0.5
+"""The score "agrees" with a rejection at this risk or above, and with an approval below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """What a moderator asks the queue for; None means "any"."""
+
+    site: str | None = None
+    state: str = "pending"
+    thread: str | None = None
+    q: str | None = None
+    author: str | None = None
+    signal: str | None = None
+    min_risk: float | None = None
+    reported: bool | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    claimed: str | None = None
+    sort: str = "oldest"
+    limit: int = 50
+    cursor: str | None = None
+
+
+# --- looking ---------------------------------------------------------------------------------------------------
+
+
+def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]:
+    """One page of what waits (or of another state), with the reasons. ``total_estimate`` is exact up to 10,000.
+
+    Raises ``NotFound`` for a site that is not the actor's, ``Invalid`` for a filter that does not fit.
+    """
+    _check_filter(asked)
+    with read() as session:
+        query = _query(session, parts, actor, asked)
+        listing = f"queue:{actor.key}:{asked.state}:{asked.sort}:{asked.site}"
+        place = read_cursor(parts.vault, listing, asked.cursor)
+        rows = comments.queue_page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
+        page = rows[: asked.limit]
+        items = _items(session, parts, page)
+        estimate = comments.queue_estimate(session, query)
+    last = page[-1] if len(rows) > asked.limit else None
+    value = None if last is None else (last.risk if asked.sort == "risk" else last.created_at)
+    return {
+        "items": items,
+        "next": write_cursor(parts.vault, listing, value, last.id) if last else None,
+        "total_estimate": estimate,
+    }
+
+
+def show_comment(parts: Parts, actor: Actor, comment_id: uuid.UUID) -> dict[str, Any]:
+    """One comment whole, with reports, former texts and history. Raises ``NotFound``."""
+    with read() as session:
+        comment = _comment(session, actor, comment_id, Role.VIEWER)
+        item = _items(session, parts, [comment])[0]
+        reports = comments.reports_of(session, comment_id, HISTORY_SHOWN)
+        item["reports_count"] = comment.reports
+        item["reports"] = [{"reason": r.reason, "detail": r.detail, "created_at": r.created_at} for r in reports]
+        item["history"] = [_decision(d) for d in decisions.decisions_of(session, comment_id, HISTORY_SHOWN)]
+        item["revisions"] = [
+            {"body": r.body, "state": r.state, "created_at": r.created_at}
+            for r in comments.revisions_of(session, comment_id, HISTORY_SHOWN)
+        ]
+    return item
+
+
+def _check_filter(asked: QueueFilter) -> None:
+    wrong: dict[str, list[str]] = {}
+    if asked.sort not in SORTS:
+        wrong["sort"] = [f"It is one of: {', '.join(SORTS)}."]
+    if asked.state not in {state.value for state in State}:
+        wrong["state"] = [f"It is one of: {', '.join(State)}."]
+    if asked.claimed is not None and asked.claimed not in CLAIM_FILTERS:
+        wrong["claimed"] = [f"It is one of: {', '.join(CLAIM_FILTERS)}."]
+    if not 1 <= asked.limit <= 100:
+        wrong["limit"] = ["It is a whole number from 1 to 100."]
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> QueueQuery:
+    allowed = _sites_asked(session, actor, asked.site)
+    return QueueQuery(
+        sites=allowed,
+        state=State(asked.state),
+        thread=asked.thread,
+        text=asked.q or None,
+        author=asked.author or None,
+        signal=asked.signal,
+        min_risk=asked.min_risk,
+        reported=asked.reported,
+        before=asked.before,
+        after=asked.after,
+        claimed=None if asked.claimed == "any" else asked.claimed,
+        me=actor.key,
+        now=parts.clock(),
+    )
+
+
+def _sites_asked(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
+    """The ids of the sites that a list covers: the one named, or all that the actor may look at (None: all)."""
+    if site_key is not None:
+        return frozenset({_site(session, actor, site_key, Role.VIEWER).id})
+    allowed = actor.sites
+    if allowed is not None and not allowed:
+        raise Forbidden("This needs the role 'viewer' on a site.")
+    return allowed
+
+
+def _site(session: Session, actor: Actor, key: str, role: Role) -> Site:
+    site = sites.site_by_key(session, key)
+    if site is None:
+        raise NotFound("site")
+    actor.require(site.id, role, "site")
+    return site
+
+
+def _comment(session: Session, actor: Actor, comment_id: uuid.UUID, role: Role) -> Comment:
+    comment = comments.comment_by_id(session, comment_id)
+    if comment is None:
+        raise NotFound("comment")
+    actor.require(comment.site_id, role, "comment")
+    return comment
+
+
+def _items(session: Session, parts: Parts, page: Sequence[Comment]) -> list[dict[str, Any]]:
+    around = comments.surroundings_of(session, page)
+    now = parts.clock()
+    return [_item(comment, around, now) for comment in page]
+
+
+def _item(comment: Comment, around: Surroundings, now: datetime) -> dict[str, Any]:
+    thread = around.threads[comment.thread_id]
+    author = around.authors[comment.author_id]
+    parent = around.parents.get(comment.parent_id) if comment.parent_id else None
+    held = comment.claimed_until is not None and comment.claimed_until > now
+    return {
+        "id": comment.id,
+        "site": around.sites[comment.site_id],
+        "thread": {"key": thread.key, "url": thread.url, "title": thread.title},
+        "author": {
+            "name": comment.author_name,
+            "url": comment.author_url,
+            "avatar": f"/avatars/{comment.avatar}.svg",
+            "email_domain": comment.email_domain,
+            "known": comment.author_proven,
+            "approved_before": author.approved - int(comment.state == State.APPROVED),
+            "rejected_before": author.rejected + author.spam - int(comment.state in {State.REJECTED, State.SPAM}),
+        },
+        "body": comment.body,
+        "body_html": comment.body_html,
+        "state": comment.state,
+        "version": comment.version,
+        "created_at": comment.created_at,
+        "edited_at": comment.edited_at,
+        "risk": comment.risk,
+        "scores": {name: comment.scores.get(name) for name in ATTRIBUTES},
+        "reasons": comment.reasons,
+        "signals": [
+            {"name": s.name, "weight": s.weight, "available": s.available, "evidence": s.evidence}
+            for s in around.signals[comment.id]
+        ],
+        "reports": comment.reports,
+        "claimed_by": comment.claimed_name if held else None,
+        "claimed_until": comment.claimed_until if held else None,
+        "parent": _parent(parent),
+    }
+
+
+def _parent(parent: Comment | None) -> dict[str, Any] | None:
+    if parent is None:
+        return None
+    return {
+        "id": parent.id,
+        "author": {"name": parent.author_name},
+        "body_html": parent.body_html,
+        "state": parent.state,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "id": decision.id,
+        "action": decision.action,
+        "from_state": decision.from_state,
+        "to_state": decision.to_state,
+        "reason": decision.reason,
+        "note": decision.note,
+        "by": decision.actor_name,
+        "by_kind": decision.actor_kind,
+        "created_at": decision.created_at,
+        "undone_at": decision.undone_at,
+        "undone_by": decision.undone_by,
+    }
+
+
+# --- claiming --------------------------------------------------------------------------------------------------
+
+
+def claim(parts: Parts, actor: Actor, site_key: str, limit: int, minutes: int) -> dict[str, Any]:
+    """Take the oldest pending comments of a site for this moderator, for some minutes; a lease, not a lock.
+
+    Others are not handed the same ones while it runs; a decision by somebody else still counts, and the compare-and-set
+    keeps two decisions apart. What this moderator holds already comes first and is renewed.
+    """
+    if not 1 <= limit <= MAX_CLAIMS:
+        raise Invalid({"limit": [f"It is a whole number from 1 to {MAX_CLAIMS}."]})
+    if not 1 <= minutes <= MAX_CLAIM_MINUTES:
+        raise Invalid({"minutes": [f"It is a whole number from 1 to {MAX_CLAIM_MINUTES}."]})
+    now = parts.clock()
+    until = now + timedelta(minutes=minutes)
+    with write() as session:
+        site = _site(session, actor, site_key, Role.MODERATOR)
+        ids = comments.claim_next(session, site.id, actor.key, actor.name, now, until, limit)
+        session.expire_all()
+        found = comments.comments_by_ids(session, ids)
+        items = _items(session, parts, [found[comment_id] for comment_id in ids])
+    return {"items": items, "claimed_until": until}
+
+
+def release(parts: Parts, actor: Actor, comment_ids: Sequence[uuid.UUID] | None = None) -> dict[str, Any]:
+    """Give back what this moderator holds: all, or the given ones."""
+    with write() as session:
+        return {"released": comments.release_claims(session, actor.key, comment_ids)}
+
+
+# --- deciding --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A decision as it was asked for."""
+
+    action: Action
+    reason: str
+    note: str
+    expected_state: State | None
+    expected_version: int | None
+
+
+def decide(
+    parts: Parts,
+    actor: Actor,
+    comment_id: uuid.UUID,
+    action: str,
+    reason: str = "",
+    note: str = "",
+    expected_state: str | None = None,
+    expected_version: int | None = None,
+) -> dict[str, Any]:
+    """Decide on one comment.
+
+    ``expected_state`` and ``expected_version`` are what the moderator saw; where the comment moved on, or was edited,
+    nothing happens and ``Conflict`` is raised. Escalated comments are decided by admins alone (``Forbidden``).
+    """
+    order = _order(action, reason, note, expected_state, expected_version)
+    with write() as session:
+        comment = _comment(session, actor, comment_id, Role.MODERATOR)
+        threads.lock_threads(session, [comment.thread_id])
+        session.refresh(comment)
+        answer, line = _carry_out(session, parts, actor, comment, order)
+        line()
+    return answer
+
+
+def decide_many(
+    parts: Parts,
+    actor: Actor,
+    comment_ids: Sequence[uuid.UUID],
+    action: str,
+    reason: str = "",
+    note: str = "",
+    expected_state: str | None = None,
+) -> dict[str, Any]:
+    """Decide on up to 500 comments alike, in one transaction; the answer says for each what became of it.
+
+    One that cannot be decided (not there, moved on, not allowed) does not keep the others back.
+    """
+    if not 1 <= len(comment_ids) <= MAX_BULK:
+        raise Invalid({"ids": [f"Name 1 to {MAX_BULK} comments."]})
+    order = _order(action, reason, note, expected_state, None)
+    results: dict[uuid.UUID, dict[str, Any]] = {}
+    with write() as session:
+        found = comments.comments_by_ids(session, comment_ids)
+        threads.lock_threads(session, [comment.thread_id for comment in found.values()])
+        session.expire_all()
+        found = comments.comments_by_ids(session, comment_ids)
+        lines: list[Callable[[], None]] = []
+        for comment_id in dict.fromkeys(comment_ids):
+            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, order, lines)
+        for line in lines:
+            line()
+    return {"results": list(results.values())}
+
+
+def _one_of_many(
+    session: Session,
+    parts: Parts,
+    actor: Actor,
+    comment: Comment | None,
+    comment_id: uuid.UUID,
+    order: _Order,
+    lines: list[Callable[[], None]],
+) -> dict[str, Any]:
+    try:
+        if comment is None:
+            raise NotFound("comment")
+        actor.require(comment.site_id, Role.MODERATOR, "comment")
+        answer, line = _carry_out(session, parts, actor, comment, order)
+    except CallerError as error:
+        return {"id": comment_id, "ok": False, "status": error.status, "detail": error.detail}
+    lines.append(line)
+    return {"id": comment_id, "ok": True, "state": answer["state"], "decision_id": answer["decision_id"]}
+
+
+def _order(action: str, reason: str, note: str, expected_state: str | None, expected_version: int | None) -> _Order:
+    problems: dict[str, list[str]] = {}
+    if action not in {known.value for known in Action}:
+        problems["action"] = [f"It is one of: {', '.join(Action)}."]
+    if expected_state is not None and expected_state not in {state.value for state in State}:
+        problems["expected_state"] = [f"It is one of: {', '.join(State)}."]
+    reason, note = normalise_line(reason, "reason"), normalise_body(note)
+    if len(reason) > decisions.MAX_REASON_CHARS:
+        problems["reason"] = [f"It is longer than {decisions.MAX_REASON_CHARS} characters."]
+    if len(note) > 2_000:
+        problems["note"] = ["It is longer than 2000 characters."]
+    if problems:
+        raise Invalid(problems)
+    return _Order(Action(action), reason, note, State(expected_state) if expected_state else None, expected_version)
+
+
+def _carry_out(
+    session: Session, parts: Parts, actor: Actor, comment: Comment, order: _Order
+) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Everything but the audit line, which is written last, since it makes others wait."""
+    now = parts.clock()
+    before = State(comment.state)
+    if order.expected_state is not None and before is not order.expected_state:
+        raise Conflict(f"The comment is {before} by now, not {order.expected_state}.")
+    if order.expected_version is not None and comment.version != order.expected_version:
+        raise Conflict("The comment was edited since you saw it. Look at it again.")
+    if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
+        raise Forbidden("The comment was escalated; an admin decides on it.")
+    after = state_after(before, order.action)
+    _move(session, comment, before, after, now)
+    decision_id = decisions.add_decision(
+        session, comment, actor, order.action, before, after, order.reason, now, order.note
+    )
+    _count(session, comment, before, after, now)
+
+    def line() -> None:
+        _audit(session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
+
+    answer = {
+        "decision_id": decision_id,
+        "id": comment.id,
+        "action": order.action.value,
+        "from_state": before.value,
+        "state": after.value,
+        "created_at": now,
+    }
+    return answer, line
+
+
+def _move(session: Session, comment: Comment, before: State, after: State, now: datetime) -> None:
+    """The compare-and-set and all that hangs on it: record, what readers see, events. Raises ``Conflict``."""
+    decided = None if after in WAITING else now
+    freed = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
+    if not comments.move_comment(session, comment, after, decided_at=decided, **freed):
+        raise Conflict("Somebody else decided on the comment at the same moment.")
+    comments.count_for_author(session, comment.author_id, before, after)
+    if State.APPROVED in {before, after}:
+        comments.refresh_shown(session, comment.id, before)
+    session.refresh(comment)
+    event_type = event_of(before, after)
+    if event_type is not None:
+        thread = threads.thread_by_id(session, comment.thread_id)
+        site = sites.site_by_id(session, comment.site_id)
+        if thread is None or site is None:
+            raise NotFound("comment")
+        events.tell(session, event_type, site.key, thread, comment, now)
+
+
+def _count(session: Session, comment: Comment, before: State, after: State, now: datetime) -> None:
+    if after in WAITING:
+        return
+    day = now.date()
+    tallies.count(session, comment.site_id, day, after.value)
+    if before in WAITING:
+        agreed = (comment.risk >= AGREES_FROM) is (after is not State.APPROVED)
+        tallies.count(session, comment.site_id, day, "agreed" if agreed else "disagreed")
+
+
+def _audit(
+    session: Session,
+    actor: Actor,
+    comment: Comment,
+    action: str,
+    reason: str,
+    now: datetime,
+    before: State | None = None,
+    after: State | None = None,
+) -> None:
+    moved = {"from": before.value, "to": after.value} if before and after else None
+    audit.append(
+        session,
+        site_id=comment.site_id,
+        actor=actor,
+        action=action,
+        object_kind="comment",
+        object_id=str(comment.id),
+        reason=reason,
+        data=moved,
+        now=now,
+    )
+
+
+def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
+    """Take the latest decision on a comment back: it returns to the state before.
+
+    Raises ``NotFound``, ``Forbidden`` where an admin's decision on an escalated comment is not the actor's to undo,
+    ``Conflict`` where it was taken back already, another decision followed, or the text was edited since (nobody
+    approved that text).
+    """
+    now = parts.clock()
+    with write() as session:
+        decision = decisions.decision_by_id(session, decision_id)
+        if decision is None:
+            raise NotFound("decision")
+        actor.require(decision.site_id, Role.MODERATOR, "decision")
+        comment = _comment(session, actor, decision.comment_id, Role.MODERATOR)
+        threads.lock_threads(session, [comment.thread_id])
+        session.refresh(comment)
+        _check_undo(session, actor, decision, comment)
+        before, after = State(decision.to_state), State(decision.from_state)
+        if not decisions.mark_undone(session, decision_id, actor, now):
+            raise Conflict("The decision was taken back already.")
+        _move(session, comment, before, after, now)
+        _audit(session, actor, comment, "comment.undo", "", now, before, after)
+        return {
+            "decision_id": decision_id,
+            "id": comment.id,
+            "action": "undo",
+            "from_state": before.value,
+            "state": after.value,
+            "created_at": now,
+        }
+
+
+def _check_undo(session: Session, actor: Actor, decision: Decision, comment: Comment) -> None:
+    if decision.undone_at is not None:
+        raise Conflict("The decision was taken back already.")
+    if State.ESCALATED.value in {decision.from_state, decision.to_state} and decision.actor_id != actor.id:
+        actor.require(comment.site_id, Role.ADMIN, "decision")
+    if comment.state != decision.to_state or decisions.latest_standing(session, comment.id) != decision.id:
+        raise Conflict("Another decision was made since. Take that one back first.")
+    if comment.version != decision.version:
+        raise Conflict("The comment was edited since. Decide on it anew.")
+
+
+# --- address, audit, statistics --------------------------------------------------------------------------------
+
+
+def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str) -> dict[str, Any]:
+    """The address of a comment's author, for an admin with a reason; the reason goes into the audit log.
+
+    ``email`` is None where none was given, or it is gone. Raises ``NotFound``, ``Forbidden``, ``Invalid``.
+    """
+    reason = normalise_line(reason, "reason")
+    if not reason:
+        raise Invalid({"reason": ["It is required: say what the address is needed for."]})
+    with write() as session:
+        comment = _comment(session, actor, comment_id, Role.ADMIN)
+        email: str | None = None
+        if comment.email_sealed is not None:
+            email = parts.vault.open(
+                comment.email_sealed,
+                table="comments",
+                column="email_sealed",
+                row_id=comment.id,
+                site_id=comment.site_id,
+            ).decode()
+        _audit(session, actor, comment, "comment.reveal-email", reason, parts.clock())
+    return {"email": email}
+
+
+def list_audit(
+    parts: Parts, actor: Actor, site_key: str | None, limit: int = 50, cursor: str | None = None
+) -> dict[str, Any]:
+    """Who did what, newest first: of one site for its moderators; of all for whoever moderates all sites."""
+    if not 1 <= limit <= 100:
+        raise Invalid({"limit": ["It is a whole number from 1 to 100."]})
+    with read() as session:
+        site_ids = _audited_sites(session, actor, site_key)
+        after = read_cursor(parts.vault, f"audit:{actor.key}:{site_key}", cursor)
+        rows = audit.page(session, site_ids=site_ids, limit=limit + 1, before=after[0] if after else None)
+        page = rows[:limit]
+        keys = sites.site_keys(session, {row.site_id for row in page if row.site_id})
+    last = page[-1] if len(rows) > limit else None
+    return {
+        "items": [_audit_line(row, keys) for row in page],
+        "next": write_cursor(parts.vault, f"audit:{actor.key}:{site_key}", last.seq, uuid.UUID(int=0))
+        if last
+        else None,
+    }
+
+
+def _audited_sites(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
+    if site_key is not None:
+        return frozenset({_site(session, actor, site_key, Role.MODERATOR).id})
+    if actor.may(None, Role.MODERATOR):
+        return None
+    own = frozenset(site for site in actor.sites or () if actor.may(site, Role.MODERATOR))
+    if not own:
+        raise Forbidden("This needs the role 'moderator' on a site.")
+    return own
+
+
+def _audit_line(row: AuditLine, keys: dict[uuid.UUID, str]) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "site": keys.get(row.site_id) if row.site_id else None,
+        "at": row.at,
+        "by": row.actor_name,
+        "by_kind": row.actor_kind,
+        "action": row.action,
+        "object_kind": row.object_kind,
+        "object_id": row.object_id,
+        "reason": row.reason,
+        "data": row.data,
+        "hash": row.hash.hex(),
+    }
+
+
+def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> dict[str, Any]:
+    """What came in and what became of it, by day (UTC); the age of the oldest pending; the median time to a decision
+    over the latest thousand; how often the score agreed with the moderators.
+    """
+    if not 1 <= days <= MAX_STATS_DAYS:
+        raise Invalid({"days": [f"It is a whole number from 1 to {MAX_STATS_DAYS}."]})
+    now = parts.clock()
+    since = now.date() - timedelta(days=days - 1)
+    with read() as session:
+        asked = _sites_asked(session, actor, site_key)
+        ids = list(asked) if asked is not None else sites.all_site_ids(session)
+        rows = tallies.counts_by_day(session, ids, since)
+        oldest = comments.oldest_waiting(session, ids)
+        median = decisions.median_wait_s(session, ids)
+    by_day = _by_day(rows, since, days)
+    agreed, disagreed = _sum(rows, "agreed"), _sum(rows, "disagreed")
+    return {
+        "days": by_day,
+        "oldest_pending_s": None if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        "median_decision_s": median,
+        "score_agreed": agreed,
+        "score_disagreed": disagreed,
+        "agreement": agreed / (agreed + disagreed) if agreed + disagreed else None,
+    }
+
+
+_COUNTED = ("submitted", "approved", "rejected", "spam")
+
+
+def _by_day(rows: Iterable[tuple[date, str, int]], since: date, days: int) -> list[dict[str, Any]]:
+    table = {
+        since + timedelta(days=i): {"day": since + timedelta(days=i), **dict.fromkeys(_COUNTED, 0)} for i in range(days)
+    }
+    for day, name, n in rows:
+        if name in _COUNTED and day in table:
+            table[day][name] = n
+    return list(table.values())
+
+
+def _sum(rows: Iterable[tuple[date, str, int]], name: str) -> int:
+    return sum(n for _, counted, n in rows if counted == name)

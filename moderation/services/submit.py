@@ -1,0 +1,620 @@
+"""What readers do: submit, edit, delete, preview, report, vote. Each function owns its transaction.
+
+The order of a submission: normalise once (what is judged is what is stored is what is shown) · gather facts and judge,
+in a read transaction · ONE write transaction: rate, idempotency key, thread, author, comment, signals, events, counts.
+No network anywhere in it.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import POLICY
+from moderation.domain.comment import Action, State
+from moderation.domain.identity import canonical_email, email_domain, truncate_ip
+from moderation.domain.links import safe_url
+from moderation.domain.site import SiteSettings, site_settings
+from moderation.domain.text import normalise_line, read_body
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from moderation.services import events, idempotency
+from moderation.services.idempotency import Idempotency
+from moderation.services.judging import Draft, Judged, judge
+from moderation.services.parts import Parts
+from moderation.storage import audit, comments, decisions, limits, reactions, sites, tallies, threads
+from moderation.storage.db import new_id, read, write
+from moderation.storage.models import Author, Comment, Site, Thread
+
+MAX_NAME_CHARS = 100
+MAX_KEY_CHARS = 500
+MAX_TITLE_CHARS = 500
+
+RATE_KINDS = ("submit", "report", "vote", "preview")
+
+DELETED_AVATAR = "deleted"
+"""The avatar of an empty place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from. Neither value is stored as it is."""
+
+    ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A reader's comment as it was sent."""
+
+    thread_key: str
+    thread_url: str | None
+    thread_title: str | None
+    parent_id: uuid.UUID | None
+    name: str
+    email: str | None
+    url: str | None
+    token: str | None
+    body: str
+    filled_in_ms: int | None = None
+    honeypot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Clean:
+    """A submission, normalised and checked."""
+
+    key: str
+    url: str | None
+    title: str | None
+    name: str
+    email: str | None
+    website: str | None
+    body: str
+    html: str
+
+
+# --- submit ----------------------------------------------------------------------------------------------------
+
+
+def submit_comment(
+    parts: Parts, site_key: str, submission: Submission, client: Client, idem: Idempotency | None = None
+) -> dict[str, Any]:
+    """Accept a comment; the answer of the contract.
+
+    Raises ``NotFound`` for an unknown site, ``Invalid`` for a wrong field (also a parent that is not public),
+    ``Forbidden`` for a closed thread, ``RateLimited``, ``StorageUnavailable``.
+    """
+    with read() as session:
+        site = _site(session, site_key)
+        settings = site_settings(site.settings)
+        clean = _cleaned(parts, submission, settings)
+        draft = _draft(session, parts, site, submission, clean, client)
+        judged = judge(session, parts, site, settings, draft)
+    with write() as session:
+        hit_rate(session, parts, site, "submit", client)
+        reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
+        if reservation is not None and reservation.known is not None:
+            return reservation.known
+        thread = _thread_for(session, site, settings, clean, parts.clock())
+        parent = _parent_for(session, thread, submission.parent_id)
+        author_id = draft.author_id or _new_author(session, site, clean.name, parts.clock())
+        comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
+        comments.add_comment(session, comment, judged.signal_rows(), judged.fingerprint.bands)
+        tallies.count(session, site.id, comment.created_at.date(), "submitted")
+        events.tell(session, "comment.submitted", site.key, thread, comment, comment.created_at)
+        if comment.state != State.PENDING.value:
+            _apply_policy(session, site, thread, comment, judged)
+        answer = _answer(parts, site, comment, author_id)
+        idempotency.settle(session, parts, reservation, answer)
+        if comment.state != State.PENDING.value:
+            _audit_policy(session, comment, judged)
+    return answer
+
+
+def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
+    """Refuse early, before a body is parsed, whom the site's limit refuses anyway. One or two small reads.
+
+    Raises ``RateLimited`` or ``NotFound``.
+    """
+    with read() as session:
+        site = _site(session, site_key)
+        limits.peek(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+
+
+def hit_rate(session: Session, parts: Parts, site: Site, kind: str, client: Client) -> None:
+    """Count one request of this kind, in the caller's transaction. Raises ``RateLimited``."""
+    limits.hit(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+
+
+def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
+    """The origins from which a site's readers may call. Raises ``NotFound``."""
+    with read() as session:
+        return tuple(_site(session, site_key).origins)
+
+
+def _site(session: Session, key: str) -> Site:
+    site = sites.site_by_key(session, key)
+    if site is None:
+        raise NotFound("site")
+    return site
+
+
+def _limit(site: Site, kind: str) -> str:
+    return str(getattr(site_settings(site.settings), f"{kind}_rate"))
+
+
+def _rate_key(parts: Parts, site: Site, kind: str, client: Client) -> bytes:
+    return kind.encode() + parts.vault.network_key(site.id, client.ip, parts.clock().date())
+
+
+def _cleaned(parts: Parts, submission: Submission, settings: SiteSettings) -> _Clean:
+    problems: dict[str, list[str]] = {}
+    clean = _Clean(
+        key=_line(problems, "thread.key", submission.thread_key, MAX_KEY_CHARS, required=True),
+        url=_url(problems, "thread.url", submission.thread_url),
+        title=_line(problems, "thread.title", submission.thread_title or "", MAX_TITLE_CHARS) or None,
+        name=_line(problems, "author.name", submission.name, MAX_NAME_CHARS, required=True),
+        email=_email(problems, submission.email, required=settings.require_email),
+        website=_url(problems, "author.url", submission.url),
+        body="",
+        html="",
+    )
+    body, html = _body(parts, problems, submission.body, settings)
+    if problems:
+        raise Invalid(problems)
+    return _Clean(clean.key, clean.url, clean.title, clean.name, clean.email, clean.website, body, html)
+
+
+def _line(problems: dict[str, list[str]], field: str, raw: str, limit: int, *, required: bool = False) -> str:
+    try:
+        text = normalise_line(raw, field)
+    except Invalid as error:
+        problems |= error.fields
+        return ""
+    if required and not text:
+        problems[field] = ["It is required."]
+    elif len(text) > limit:
+        problems[field] = [f"It is longer than {limit} characters."]
+    return text
+
+
+def _url(problems: dict[str, list[str]], field: str, raw: str | None) -> str | None:
+    if raw is None or not raw.strip():
+        return None
+    url = safe_url(raw.strip())
+    if url is None:
+        problems[field] = ["It is not a web address like https://example.org/."]
+    return url
+
+
+def _email(problems: dict[str, list[str]], raw: str | None, *, required: bool) -> str | None:
+    if raw is None or not raw.strip():
+        if required:
+            problems["author.email"] = ["It is required. It will not be published."]
+        return None
+    try:
+        return canonical_email(raw)
+    except Invalid as error:
+        problems |= error.fields
+        return None
+
+
+def _body(parts: Parts, problems: dict[str, list[str]], raw: str, settings: SiteSettings) -> tuple[str, str]:
+    try:
+        text = read_body(raw)
+        if not text.source:
+            problems["body"] = ["It is empty. Write something."]
+        elif text.length > settings.max_chars:
+            problems["body"] = [f"It has {text.length} characters; {settings.max_chars} are allowed."]
+        else:
+            return text.source, parts.renderer.html(text.source)
+    except Invalid as error:
+        problems |= error.fields
+    return "", ""
+
+
+def _draft(session: Session, parts: Parts, site: Site, submission: Submission, clean: _Clean, client: Client) -> Draft:
+    thread = threads.thread_of_site(session, site.id, clean.key)
+    return Draft(
+        body=clean.body,
+        body_html=clean.html,
+        author_name=clean.name,
+        author_url=clean.website,
+        email_domain=email_domain(clean.email) if clean.email else None,
+        author_id=_proven_author(session, parts, site, submission.token),
+        thread_id=thread.id if thread else None,
+        network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
+        ip_network=truncate_ip(client.ip),
+        filled_in_ms=submission.filled_in_ms,
+        honeypot=bool(submission.honeypot),
+    )
+
+
+def _proven_author(session: Session, parts: Parts, site: Site, token: str | None) -> uuid.UUID | None:
+    """Who a signed author token proves. One that does not open is passed over: it proves nothing."""
+    payload = parts.vault.unsign(f"author:{site.id}", token) if token else None
+    if payload is None:
+        return None
+    author = comments.author_of_site(session, site.id, uuid.UUID(hex=payload))
+    return author.id if author else None
+
+
+def _thread_for(session: Session, site: Site, settings: SiteSettings, clean: _Clean, now: datetime) -> Thread:
+    thread = threads.thread_of_site(session, site.id, clean.key)
+    if thread is None:
+        if not settings.open_threads:
+            raise Invalid({"thread.key": ["There is no such thread, and this site makes them itself."]})
+        thread = threads.thread_made(session, site.id, clean.key, clean.url, clean.title, now)
+    if not thread.open:
+        raise Forbidden("This thread is closed for new comments.")
+    return thread
+
+
+def _parent_for(session: Session, thread: Thread, parent_id: uuid.UUID | None) -> Comment | None:
+    if parent_id is None:
+        return None
+    parent = comments.comment_of_site(session, thread.site_id, parent_id)
+    if parent is None or parent.thread_id != thread.id or not parent.shown or parent.state != State.APPROVED.value:
+        raise Invalid({"parent_id": ["There is no such comment in this thread to reply to."]})
+    return parent
+
+
+def _new_author(session: Session, site: Site, name: str, now: datetime) -> uuid.UUID:
+    author = Author(id=new_id(), site_id=site.id, name=name, created_at=now)
+    session.add(author)
+    session.flush()
+    return author.id
+
+
+def _comment(
+    parts: Parts,
+    site: Site,
+    settings: SiteSettings,
+    thread: Thread,
+    parent: Comment | None,
+    author_id: uuid.UUID,
+    clean: _Clean,
+    draft: Draft,
+    judged: Judged,
+) -> Comment:
+    now = parts.clock()
+    comment_id = new_id()
+    return Comment(
+        id=comment_id,
+        site_id=site.id,
+        thread_id=thread.id,
+        parent_id=parent.id if parent else None,
+        root_id=parent.root_id if parent else comment_id,
+        depth=parent.depth + 1 if parent else 0,
+        author_id=author_id,
+        author_name=clean.name,
+        author_url=clean.website,
+        author_proven=draft.author_id is not None,
+        avatar=parts.vault.avatar_key(site.id, author_id.bytes),
+        email_sealed=_sealed_email(parts, site, comment_id, clean.email),
+        email_index=parts.vault.blind_index(site.id, clean.email) if clean.email else None,
+        email_domain=draft.email_domain,
+        ip_network=draft.ip_network,
+        network_key=draft.network_key,
+        body=clean.body,
+        body_html=clean.html,
+        renderer=parts.renderer.version,
+        editable_until=now + timedelta(seconds=settings.edit_window_s),
+        created_at=now,
+        **_judged_values(judged),
+    )
+
+
+def _judged_values(judged: Judged) -> dict[str, Any]:
+    return {
+        "exact": judged.fingerprint.exact,
+        "simhash": judged.fingerprint.simhash,
+        "state": judged.verdict.state.value,
+        "risk": judged.verdict.risk,
+        "scores": judged.verdict.scores,
+        "reasons": list(judged.verdict.reasons),
+    }
+
+
+def _sealed_email(parts: Parts, site: Site, comment_id: uuid.UUID, email: str | None) -> bytes | None:
+    if email is None:
+        return None
+    return parts.vault.seal(email.encode(), table="comments", column="email_sealed", row_id=comment_id, site_id=site.id)
+
+
+_POLICY_ACTIONS = {State.APPROVED: Action.APPROVE, State.SPAM: Action.SPAM}
+_POLICY_EVENTS = {State.APPROVED: "comment.approved", State.SPAM: "comment.spam"}
+
+
+def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged) -> None:
+    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved."""
+    state = State(comment.state)
+    now = comment.edited_at or comment.created_at
+    decisions.add_decision(
+        session, comment, POLICY, _POLICY_ACTIONS[state], State.PENDING, state, "; ".join(judged.verdict.reasons), now
+    )
+    comments.count_for_author(session, comment.author_id, None, state)
+    tallies.count(session, site.id, now.date(), state.value)
+    if state is State.APPROVED:
+        threads.lock_threads(session, [thread.id])
+        comments.refresh_shown(session, comment.id, State.PENDING)
+    events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
+
+
+def _audit_policy(session: Session, comment: Comment, judged: Judged) -> None:
+    audit.append(
+        session,
+        site_id=comment.site_id,
+        actor=POLICY,
+        action=f"comment.{comment.state}",
+        object_kind="comment",
+        object_id=str(comment.id),
+        reason="; ".join(judged.verdict.reasons),
+        now=comment.edited_at or comment.created_at,
+    )
+
+
+def public_state(state: str) -> str:
+    """The state as its author may know it: what was judged to be spam looks like what waits."""
+    return state if state in {State.APPROVED.value, State.DELETED.value} else State.PENDING.value
+
+
+def _answer(parts: Parts, site: Site, comment: Comment, author_id: uuid.UUID) -> dict[str, Any]:
+    return {
+        "id": comment.id,
+        "state": public_state(comment.state),
+        "created_at": comment.created_at,
+        "body_html": comment.body_html,
+        "edit_token": parts.vault.sign(f"edit:{site.id}", comment.id.hex),
+        "editable_until": comment.editable_until,
+        "author_token": parts.vault.sign(f"author:{site.id}", author_id.hex),
+    }
+
+
+# --- edit and delete -------------------------------------------------------------------------------------------
+
+
+def edit_comment(
+    parts: Parts, site_key: str, comment_id: uuid.UUID, edit_token: str | None, body: str, client: Client
+) -> dict[str, Any]:
+    """Change the text of one's own comment within the edit window. It is judged anew, like a new comment.
+
+    What was approved goes back to the queue where the site holds everything: nobody approved the new text. What a
+    moderator decided against stays where it is. Raises ``Unauthenticated``, ``NotFound``, ``Forbidden`` after the
+    window, ``Conflict`` when it was deleted or decided at this very moment, ``Invalid``.
+    """
+    now = parts.clock()
+    with read() as session:
+        site = _site(session, site_key)
+        settings = site_settings(site.settings)
+        comment = _own_comment(session, parts, site, comment_id, edit_token)
+        problems: dict[str, list[str]] = {}
+        source, html = _body(parts, problems, body, settings)
+        if problems:
+            raise Invalid(problems)
+        judged = judge(session, parts, site, settings, _draft_of_edit(parts, site, comment, source, html, client))
+    before = State(comment.state)
+    if before not in {State.PENDING, State.APPROVED}:
+        judged = _kept_where_it_is(judged, before)
+    after = judged.verdict.state
+    with write() as session:
+        hit_rate(session, parts, site, "submit", client)
+        threads.lock_threads(session, [comment.thread_id])
+        comments.add_revision(session, comment, now)
+        values = _judged_values(judged) | {"body": source, "body_html": html, "renderer": parts.renderer.version}
+        values |= {"edited_at": now, "version": comment.version + 1}
+        values.pop("state")
+        if not comments.move_comment(session, comment, after, **values):
+            raise Conflict("The comment was changed at the same moment. Load it again.")
+        comments.forget_signals(session, comment)
+        changed = _fresh(session, site.id, comment_id)
+        comments.add_signals(session, changed, judged.signal_rows(), judged.fingerprint.bands)
+        thread = _thread_of(session, changed)
+        events.tell(session, "comment.edited", site.key, thread, changed, now)
+        _after_edit(session, site, thread, changed, judged, before)
+    return {
+        "id": comment_id,
+        "state": public_state(after.value),
+        "created_at": comment.created_at,
+        "edited_at": now,
+        "body_html": html,
+        "editable_until": comment.editable_until,
+    }
+
+
+def _after_edit(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged, before: State) -> None:
+    after = State(comment.state)
+    if after is before:
+        if after is State.APPROVED:
+            threads.touch_thread(session, thread.id)
+        return
+    now = comment.edited_at or comment.created_at
+    if after in _POLICY_ACTIONS:
+        if before is State.APPROVED:
+            comments.refresh_shown(session, comment.id, before)
+            comments.count_for_author(session, comment.author_id, before, State.PENDING)
+        _apply_policy(session, site, thread, comment, judged)
+        _audit_policy(session, comment, judged)
+        return
+    comments.count_for_author(session, comment.author_id, before, after)
+    comments.refresh_shown(session, comment.id, before)
+    events.tell(session, "comment.held", site.key, thread, comment, now)
+
+
+def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_token: str | None) -> None:
+    """Delete one's own comment within the edit window: text, name, address and network are gone for good.
+
+    Its place stays, empty, while readers' replies hang below it. Raises as ``edit_comment`` does.
+    """
+    now = parts.clock()
+    with read() as session:
+        site = _site(session, site_key)
+        comment = _own_comment(session, parts, site, comment_id, edit_token)
+    before = State(comment.state)
+    with write() as session:
+        threads.lock_threads(session, [comment.thread_id])
+        if not comments.move_comment(session, comment, State.DELETED, **erased_values(now, comment.version)):
+            raise Conflict("The comment was changed at the same moment. Load it again.")
+        comments.forget_signals(session, comment)
+        comments.forget_revisions(session, comment)
+        comments.count_for_author(session, comment.author_id, before, State.DELETED)
+        comments.refresh_shown(session, comment_id, before)
+        changed = _fresh(session, site.id, comment_id)
+        tallies.count(session, site.id, now.date(), "deleted")
+        events.tell(session, "comment.deleted", site.key, _thread_of(session, changed), changed, now)
+
+
+def erased_values(now: datetime, version: int) -> dict[str, Any]:
+    """What a comment's row holds once its author's data is gone."""
+    return {
+        "author_name": "",
+        "author_url": None,
+        "avatar": DELETED_AVATAR,
+        "email_sealed": None,
+        "email_index": None,
+        "email_domain": None,
+        "ip_network": "",
+        "network_key": None,
+        "body": "",
+        "body_html": "",
+        "exact": b"",
+        "simhash": None,
+        "reasons": [],
+        "edited_at": now,
+        "version": version + 1,
+    }
+
+
+def _own_comment(session: Session, parts: Parts, site: Site, comment_id: uuid.UUID, edit_token: str | None) -> Comment:
+    """The comment that the edit token belongs to, while its author may still change it."""
+    if edit_token is None:
+        raise Unauthenticated("This needs the edit token that came with the comment's acceptance.")
+    if parts.vault.unsign(f"edit:{site.id}", edit_token) != comment_id.hex:
+        raise Unauthenticated("The edit token is not valid for this comment.")
+    comment = comments.comment_of_site(session, site.id, comment_id)
+    if comment is None:
+        raise NotFound("comment")
+    if comment.state == State.DELETED.value:
+        raise Conflict("The comment was deleted; that is final.")
+    if parts.clock() > comment.editable_until:
+        raise Forbidden("The time in which the comment could be changed is over.")
+    return comment
+
+
+def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html: str, client: Client) -> Draft:
+    return Draft(
+        body=source,
+        body_html=html,
+        author_name=comment.author_name,
+        author_url=comment.author_url,
+        email_domain=comment.email_domain,
+        author_id=comment.author_id if comment.author_proven else None,
+        thread_id=comment.thread_id,
+        network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
+        ip_network=truncate_ip(client.ip),
+        comment_id=comment.id,
+    )
+
+
+def _kept_where_it_is(judged: Judged, state: State) -> Judged:
+    verdict = judged.verdict
+    kept = type(verdict)(state, verdict.risk, verdict.scores, verdict.reasons)
+    return Judged(kept, judged.signals, judged.fingerprint)
+
+
+def _fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:
+    session.expire_all()
+    comment = comments.comment_of_site(session, site_id, comment_id)
+    if comment is None:
+        raise NotFound("comment")
+    return comment
+
+
+def _thread_of(session: Session, comment: Comment) -> Thread:
+    thread = threads.thread_by_id(session, comment.thread_id)
+    if thread is None:
+        raise NotFound("thread")
+    return thread
+
+
+# --- preview, report, vote -------------------------------------------------------------------------------------
+
+
+def preview(parts: Parts, site_key: str, body: str, client: Client) -> dict[str, Any]:
+    """The HTML that a body would become; nothing is stored but the rate. Raises ``Invalid``, ``RateLimited``."""
+    with write() as session:
+        site = _site(session, site_key)
+        hit_rate(session, parts, site, "preview", client)
+    problems: dict[str, list[str]] = {}
+    _, html = _body(parts, problems, body, site_settings(site.settings))
+    if problems:
+        raise Invalid(problems)
+    return {"body_html": html}
+
+
+def report_comment(
+    parts: Parts, site_key: str, comment_id: uuid.UUID, reason: str, detail: str, client: Client
+) -> None:
+    """Report a public comment, once a reader; a second report of the same reader changes nothing.
+
+    Raises ``NotFound`` for what is not public, ``Forbidden`` where the site takes no reports, ``RateLimited``.
+    """
+    now = parts.clock()
+    with write() as session:
+        site = _site(session, site_key)
+        if not site_settings(site.settings).reports:
+            raise Forbidden("This site takes no reports.")
+        hit_rate(session, parts, site, "report", client)
+        comment = _public_comment(session, site, comment_id)
+        text = normalise_line(detail, "detail")
+        if reactions.add_report(session, comment, _reader(parts, site, client, None), reason, text, now):
+            tallies.count(session, site.id, now.date(), "reported")
+            thread = _thread_of(session, comment)
+            report = {"report": {"reason": reason}}
+            events.tell(session, "comment.reported", site.key, thread, comment, now, report)
+
+
+def vote(
+    parts: Parts,
+    site_key: str,
+    comment_id: uuid.UUID,
+    value: int | None,
+    client: Client,
+    author_token: str | None = None,
+) -> dict[str, Any]:
+    """Vote 1 or -1 on a public comment, one vote a reader; None takes it back. Answers the new sum.
+
+    Raises ``NotFound``, ``Forbidden`` where the site has no votes or the comment is the voter's own, ``RateLimited``.
+    """
+    now = parts.clock()
+    with write() as session:
+        site = _site(session, site_key)
+        if not site_settings(site.settings).votes:
+            raise Forbidden("This site has no votes.")
+        hit_rate(session, parts, site, "vote", client)
+        comment = _public_comment(session, site, comment_id)
+        author_id = _proven_author(session, parts, site, author_token)
+        if author_id == comment.author_id:
+            raise Forbidden("One does not vote on one's own comment.")
+        threads.lock_threads(session, [comment.thread_id])
+        change = reactions.set_vote(session, comment, _reader(parts, site, client, author_id), value or 0, now)
+        if change:
+            threads.touch_thread(session, comment.thread_id)
+        return {"votes": _fresh(session, site.id, comment_id).votes}
+
+
+def _public_comment(session: Session, site: Site, comment_id: uuid.UUID) -> Comment:
+    comment = comments.comment_of_site(session, site.id, comment_id)
+    if comment is None or not comment.shown or comment.state != State.APPROVED.value:
+        raise NotFound("comment")
+    return comment
+
+
+def _reader(parts: Parts, site: Site, client: Client, author_id: uuid.UUID | None) -> bytes:
+    """Who reports or votes: the proven author, else the network and browser, as a keyed hash."""
+    if author_id is not None:
+        return parts.vault.reader_key(site.id, author_id.hex, "")
+    return parts.vault.reader_key(site.id, truncate_ip(client.ip), client.user_agent)

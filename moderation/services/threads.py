@@ -1,0 +1,279 @@
+"""What readers read: the approved comments of a thread, counts, feeds. Nothing that is not public is ever read here."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from moderation.domain.comment import State
+from moderation.domain.site import SiteSettings, site_settings
+from moderation.domain.times import rfc3339, rfc3339_or_none
+from moderation.errors import Invalid, NotFound
+from moderation.services.cursors import read_cursor, write_cursor
+from moderation.services.parts import Parts
+from moderation.storage import comments, sites, threads
+from moderation.storage.db import read
+from moderation.storage.models import Comment, Site, Thread
+
+SORTS = ("oldest", "newest", "top")
+REPLIES_PER_ROOT = 50
+"""Replies sent with each root; where there are more, ``more_replies`` is a cursor to them."""
+
+FEED_ENTRIES = 50
+MAX_COUNTED_THREADS = 100
+
+_SHAPE = "1"
+"""Part of every ETag: raise it when the answer's form changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer as it goes out. ``body`` None: the caller has it already (304)."""
+
+    etag: str
+    body: bytes | None
+    cache_control: str
+
+
+def list_comments(
+    parts: Parts,
+    site_key: str,
+    thread_key: str,
+    *,
+    sort: str = "oldest",
+    limit: int = 50,
+    cursor: str | None = None,
+    if_none_match: str | None = None,
+) -> Page:
+    """The approved comments of a thread, nested. A thread that nobody wrote in yet is an empty one.
+
+    The ETag is strong and changes with every change that a reader could see, and only then; a 304 costs two small
+    queries. Raises ``NotFound`` for an unknown site, ``Invalid`` for a sort, limit or cursor that does not fit.
+    """
+    _check(sort, limit)
+    with read() as session:
+        site = _site(session, site_key)
+        thread = threads.thread_of_site(session, site.id, thread_key)
+        listing = _listing(site.id, thread_key, sort)
+        etag = _etag(site, thread, listing, str(limit), cursor or "")
+        cache = _cache_control(parts)
+        if matches(if_none_match, etag):
+            return Page(etag, None, cache)
+        body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
+    return Page(etag, orjson.dumps(body), cache)
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether an ``If-None-Match`` header names the ETag (RFC 9110, 13.1.2: compared weakly)."""
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or etag in tags
+
+
+def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str, Any]:
+    """Approved counts of up to 100 threads; one that does not exist counts 0."""
+    if not 1 <= len(keys) <= MAX_COUNTED_THREADS:
+        raise Invalid({"thread": [f"Name 1 to {MAX_COUNTED_THREADS} threads."]})
+    with read() as session:
+        site = _site(session, site_key)
+        found = threads.approved_counts(session, site.id, keys)
+    return {"counts": {key: found.get(key, 0) for key in keys}}
+
+
+def feed(parts: Parts, site_key: str, thread_key: str | None) -> dict[str, Any]:
+    """The newest approved comments of a site or a thread, for a feed. Raises ``NotFound``."""
+    with read() as session:
+        site = _site(session, site_key)
+        thread = threads.thread_of_site(session, site.id, thread_key) if thread_key is not None else None
+        if thread_key is not None and thread is None:
+            raise NotFound("thread")
+        rows = comments.newest_shown(session, site.id, thread.id if thread else None, FEED_ENTRIES)
+        entries = [_entry(comment, of_thread) for comment, of_thread in rows]
+    name = site.name or site.key
+    # ``updated`` moves with edits too; an empty feed has the age of its site or thread.
+    updated = max((entry["updated"] for entry in entries), default=(thread or site).created_at)
+    return {
+        "id": f"urn:uuid:{(thread or site).id}",
+        "title": f"{name}: {thread.title or thread.key}" if thread else f"Comments on {name}",
+        "link": thread.url if thread else (site.origins[0] if site.origins else None),
+        "updated": updated,
+        "entries": entries,
+        "etag": f'"{_digest(str(site.version), *(str((e["id"], e["updated"])) for e in entries))}"',
+    }
+
+
+def _entry(comment: Comment, thread: Thread) -> dict[str, Any]:
+    return {
+        "id": f"urn:uuid:{comment.id}",
+        "comment_id": comment.id,
+        "author_name": comment.author_name,
+        "author_uri": comment.author_url,
+        "published": comment.created_at,
+        "updated": comment.edited_at or comment.created_at,
+        "html": comment.body_html,
+        "thread_title": thread.title or thread.key,
+        "thread_link": thread.url,
+        "link": f"{thread.url.partition('#')[0]}#comment-{comment.id}" if thread.url else None,
+        "parent_id": f"urn:uuid:{comment.parent_id}" if comment.parent_id else None,
+        "thread_id": f"urn:uuid:{thread.id}",
+    }
+
+
+def _site(session: Session, key: str) -> Site:
+    site = sites.site_by_key(session, key)
+    if site is None:
+        raise NotFound("site")
+    return site
+
+
+def _check(sort: str, limit: int) -> None:
+    if sort not in SORTS:
+        raise Invalid({"sort": [f"It is one of: {', '.join(SORTS)}."]})
+    if not 1 <= limit <= 100:
+        raise Invalid({"limit": ["It is a whole number from 1 to 100."]})
+
+
+def _listing(site_id: uuid.UUID, thread_key: str, sort: str) -> str:
+    return _digest(site_id.hex, thread_key, sort)
+
+
+def _digest(*values: str) -> str:
+    joined = "".join(f"{len(value)}:{value}" for value in values)
+    return hashlib.sha256(joined.encode()).hexdigest()[:32]
+
+
+def _etag(site: Site, thread: Thread | None, *parameters: str) -> str:
+    version = f"{thread.id.hex}.{thread.version}" if thread else "none"
+    return f'"{_digest(_SHAPE, site.id.hex, str(site.version), version, *parameters)}"'
+
+
+def _cache_control(parts: Parts) -> str:
+    """Browsers ask again each time (a 304 is cheap); a shared cache may keep it for as long as the setting says."""
+    return f"public, max-age=0, s-maxage={parts.settings.public_cache_s}, must-revalidate"
+
+
+def _body(
+    session: Session,
+    parts: Parts,
+    site: Site,
+    thread: Thread | None,
+    thread_key: str,
+    sort: str,
+    limit: int,
+    cursor: str | None,
+    listing: str,
+) -> dict[str, Any]:
+    head = {"key": thread_key, "title": thread.title if thread else None, "open": thread.open if thread else True}
+    if thread is None:
+        return {"thread": head, "total": 0, "next": None, "comments": []}
+    settings = site_settings(site.settings)
+    branch = _branch_of_cursor(parts, listing, cursor)
+    if branch is not None:
+        rows = comments.more_replies(session, branch[0], limit=limit + 1, after=branch[1])
+        nested = _nest([], rows[:limit], settings)
+        next_cursor = _replies_cursor(parts, listing, rows[limit - 1]) if len(rows) > limit else None
+        return {"thread": head, "total": thread.approved, "next": next_cursor, "comments": nested}
+    place = read_cursor(parts.vault, listing, cursor)
+    roots = comments.shown_roots(session, thread.id, sort=sort, limit=limit + 1, after=place)
+    page = roots[:limit]
+    replies = comments.shown_replies(session, [root.id for root in page], limit=REPLIES_PER_ROOT + 1)
+    nested = _nest(page, _cut(page, replies), settings, _more(parts, listing, replies))
+    return {
+        "thread": head,
+        "total": thread.approved,
+        "next": _next(parts, listing, sort, page[-1]) if len(roots) > limit else None,
+        "comments": nested,
+    }
+
+
+def _next(parts: Parts, listing: str, sort: str, last: Comment) -> str:
+    return write_cursor(parts.vault, listing, last.votes if sort == "top" else last.created_at, last.id)
+
+
+def _by_root(replies: Sequence[Comment]) -> dict[uuid.UUID, list[Comment]]:
+    groups: dict[uuid.UUID, list[Comment]] = {}
+    for reply in replies:
+        groups.setdefault(reply.root_id, []).append(reply)
+    return groups
+
+
+def _cut(roots: Sequence[Comment], replies: Sequence[Comment]) -> list[Comment]:
+    """Each root's replies without the one too many, which only tells that there are more."""
+    groups = _by_root(replies)
+    return [reply for root in roots for reply in groups.get(root.id, [])[:REPLIES_PER_ROOT]]
+
+
+def _more(parts: Parts, listing: str, replies: Sequence[Comment]) -> dict[uuid.UUID, str]:
+    return {
+        root_id: _replies_cursor(parts, listing, group[REPLIES_PER_ROOT - 1])
+        for root_id, group in _by_root(replies).items()
+        if len(group) > REPLIES_PER_ROOT
+    }
+
+
+def _replies_cursor(parts: Parts, listing: str, last: Comment) -> str:
+    """A cursor to the replies behind ``last``, below the same root: ``r.<root>.<signed place>``."""
+    inner = write_cursor(parts.vault, f"{listing}:{last.root_id.hex}", last.created_at, last.id)
+    return f"r.{last.root_id.hex}.{inner}"
+
+
+def _branch_of_cursor(
+    parts: Parts, listing: str, cursor: str | None
+) -> tuple[uuid.UUID, tuple[datetime, uuid.UUID]] | None:
+    if cursor is None or not cursor.startswith("r."):
+        return None
+    _, root_hex, inner = [*cursor.split(".", 2), "", ""][:3]
+    place = read_cursor(parts.vault, f"{listing}:{root_hex}", inner)
+    return (uuid.UUID(hex=root_hex), place) if place is not None else None
+
+
+def _nest(
+    roots: Sequence[Comment],
+    replies: Sequence[Comment],
+    settings: SiteSettings,
+    more: dict[uuid.UUID, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Hang each reply on its parent; deeper ones than the site's depth hang on the deepest level allowed.
+
+    Without roots (a page of further replies), what does not find its parent on the page stands at the top of it.
+    """
+    top: list[dict[str, Any]] = []
+    places: dict[uuid.UUID, tuple[dict[str, Any], int]] = {}
+    for comment in [*roots, *replies]:
+        node = _public(comment)
+        parent = places.get(comment.parent_id) if comment.parent_id else None
+        if parent is None and comment.parent_id is not None:
+            parent = places.get(comment.root_id)
+        siblings, depth = (top, 0) if parent is None else (parent[0]["replies"], parent[1] + 1)
+        siblings.append(node)
+        # At the deepest level an answer's answers become its siblings.
+        anchor = parent if parent is not None and depth >= settings.max_depth else (node, depth)
+        places[comment.id] = anchor
+        if more and comment.id in more:
+            node["more_replies"] = more[comment.id]
+    return top
+
+
+def _public(comment: Comment) -> dict[str, Any]:
+    return {
+        "id": str(comment.id),
+        "parent_id": str(comment.parent_id) if comment.parent_id else None,
+        "author": {
+            "name": comment.author_name,
+            "url": comment.author_url,
+            "avatar": f"/avatars/{comment.avatar}.svg",
+        },
+        "body_html": comment.body_html,
+        "created_at": rfc3339(comment.created_at),
+        "edited_at": rfc3339_or_none(comment.edited_at),
+        "votes": comment.votes,
+        "deleted": comment.state == State.DELETED.value,
+        "replies": [],
+        "more_replies": None,
+    }

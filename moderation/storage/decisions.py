@@ -1,0 +1,99 @@
+"""Decisions on comments."""
+
+import statistics
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import Actor
+from moderation.domain.comment import Action, State
+from moderation.storage.db import new_id
+from moderation.storage.models import Comment, Decision
+
+MAX_REASON_CHARS = 200
+_MEDIAN_OVER = 1_000
+"""The median time to a decision is taken over this many of the latest ones, so that its cost does not grow."""
+
+
+def add_decision(
+    session: Session,
+    comment: Comment,
+    actor: Actor,
+    action: Action,
+    before: State,
+    after: State,
+    reason: str,
+    now: datetime,
+    note: str = "",
+) -> uuid.UUID:
+    """Store a decision on ``comment`` as it is now (its version, risk and age); returns the decision's id."""
+    decision_id: uuid.UUID = new_id()
+    session.execute(
+        insert(Decision).values(
+            id=decision_id,
+            site_id=comment.site_id,
+            comment_id=comment.id,
+            action=action.value,
+            from_state=before.value,
+            to_state=after.value,
+            reason=reason[:MAX_REASON_CHARS],
+            note=note,
+            risk=comment.risk,
+            version=comment.version,
+            waited_s=max(0.0, (now - (comment.edited_at or comment.created_at)).total_seconds()),
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            created_at=now,
+        )
+    )
+    return decision_id
+
+
+def decision_by_id(session: Session, decision_id: uuid.UUID) -> Decision | None:
+    """The decision, of whatever site: ask who may see it before you show it."""
+    return session.get(Decision, decision_id)
+
+
+def decisions_of(session: Session, comment_id: uuid.UUID, limit: int) -> Sequence[Decision]:
+    """Decisions on one comment, newest first."""
+    statement = select(Decision).where(Decision.comment_id == comment_id)
+    return session.scalars(statement.order_by(Decision.created_at.desc(), Decision.id.desc()).limit(limit)).all()
+
+
+def latest_standing(session: Session, comment_id: uuid.UUID) -> uuid.UUID | None:
+    """The id of the newest decision on a comment that was not taken back."""
+    statement = select(Decision.id).where(Decision.comment_id == comment_id, Decision.undone_at.is_(None))
+    return session.scalar(statement.order_by(Decision.created_at.desc(), Decision.id.desc()).limit(1))
+
+
+def mark_undone(session: Session, decision_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
+    """Take a decision back, once; False where somebody did already."""
+    result = session.execute(
+        update(Decision)
+        .where(Decision.id == decision_id, Decision.undone_at.is_(None))
+        .values(undone_at=now, undone_by=actor.name)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def median_wait_s(session: Session, site_ids: Sequence[uuid.UUID]) -> float | None:
+    """The median time from arrival to a person's decision, in seconds, over the latest thousand; None without any."""
+    waits: list[float] = []
+    for site_id in site_ids:
+        latest = (
+            select(Decision.waited_s, Decision.actor_kind, Decision.from_state)
+            .where(Decision.site_id == site_id)
+            .order_by(Decision.created_at.desc())
+            .limit(_MEDIAN_OVER)
+        )
+        waits += [
+            waited
+            for waited, kind, before in session.execute(latest)
+            if kind != "policy" and before == State.PENDING.value
+        ]
+    return statistics.median(waits) if waits else None

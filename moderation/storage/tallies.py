@@ -1,0 +1,38 @@
+"""Daily counts of a site, for its statistics without a count over a large table."""
+
+import random
+import uuid
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from moderation.storage.db import is_postgres
+from moderation.storage.models import DailyCount
+
+SHARDS = 8
+"""On PostgreSQL a day's count is spread over this many rows, so that writers seldom wait for one another."""
+
+
+def count(session: Session, site_id: uuid.UUID, day: date, name: str, n: int = 1) -> None:
+    """Add to a count of the day (UTC), in the caller's transaction."""
+    postgres = is_postgres(session)
+    insert = postgresql.insert(DailyCount) if postgres else sqlite.insert(DailyCount)
+    shard = random.randrange(SHARDS) if postgres else 0  # noqa: S311
+    session.execute(
+        insert.values(site_id=site_id, day=day, name=name, shard=shard, n=n).on_conflict_do_update(
+            index_elements=["site_id", "day", "name", "shard"], set_={"n": DailyCount.n + n}
+        )
+    )
+
+
+def counts_by_day(session: Session, site_ids: list[uuid.UUID], since: date) -> list[tuple[date, str, int]]:
+    """``(day, name, n)`` of these sites together, since a day."""
+    rows = session.execute(
+        select(DailyCount.day, DailyCount.name, func.sum(DailyCount.n))
+        .where(DailyCount.site_id.in_(site_ids), DailyCount.day >= since)
+        .group_by(DailyCount.day, DailyCount.name)
+        .order_by(DailyCount.day)
+    )
+    return [(day, name, int(n)) for day, name, n in rows]
