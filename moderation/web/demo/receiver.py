@@ -5,7 +5,9 @@ server may receive or show, so the memory is a file in the home folder, one JSON
 """
 
 import fcntl
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +23,7 @@ LIMIT = 200
 
 EXCERPT_CHARS = 140
 _ID_CHARS = 100
+_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def _is_verified(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _excerpt(comment: Mapping[str, Any]) -> str:
-    text = " ".join(str(comment.get("body") or "").split())
+    text = " ".join(html.unescape(_TAG.sub(" ", str(comment.get("body_html") or ""))).split())
     return text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS].rstrip() + "…"
 
 

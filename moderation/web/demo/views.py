@@ -38,6 +38,7 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
             others=[other for other in ARTICLES if other is not found],
             page_url=public_url + url_for("demo.article", slug=slug),
             reply_url=f"/sites/{SITE_KEY}/reply",
+            is_pending=request.args.get("comment") == "pending",
         )
 
     @pages.get("/webhooks")

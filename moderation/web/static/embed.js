@@ -30,6 +30,7 @@
     loadFailed: "The replies could not be loaded.",
     again: "Try again",
     edited: "edited",
+    gone: "Deleted by its author.",
     reply: "Reply",
     replyTo: (name) => `Reply to ${name}`,
     cancel: "Cancel",
@@ -62,54 +63,54 @@
 
   // Inherits the host page's font and colours; every measure that a site may want to set is a custom property.
   const CSS = `
-:host{display:block;font:inherit;color:var(--moderation-text,inherit);--line:var(--moderation-border,color-mix(in srgb,currentColor 22%,transparent));
---soft:var(--moderation-muted,color-mix(in srgb,currentColor 72%,transparent));--tint:var(--moderation-surface,color-mix(in srgb,currentColor 5%,transparent));
---key:var(--moderation-accent,#0b57a4);--on-key:var(--moderation-on-accent,#fff);--round:var(--moderation-radius,6px);--bad:var(--moderation-danger,#b3261e)}
-@media (prefers-color-scheme:dark){:host([data-theme=auto]){--key:var(--moderation-accent,#8ab8ff);--on-key:var(--moderation-on-accent,#0b1726);--bad:var(--moderation-danger,#ff9d94)}}
-:host([data-theme=dark]){--key:var(--moderation-accent,#8ab8ff);--on-key:var(--moderation-on-accent,#0b1726);--bad:var(--moderation-danger,#ff9d94)}
+:host{display:block;font:inherit;color:var(--moderation-text,inherit);--_line:var(--moderation-border,color-mix(in srgb,currentColor 22%,transparent));
+--_soft:var(--moderation-muted,color-mix(in srgb,currentColor 72%,transparent));--_tint:var(--moderation-surface,color-mix(in srgb,currentColor 5%,transparent));
+--_key:var(--moderation-accent,#0b57a4);--_on-key:var(--moderation-on-accent,#fff);--_round:var(--moderation-radius,6px);--_bad:var(--moderation-danger,#b3261e)}
+@media (prefers-color-scheme:dark){:host([data-theme=auto]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}}
+:host([data-theme=dark]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}
 *,*::before{box-sizing:border-box}
 [hidden]{display:none!important}
-h2,h3,p{margin:0}h2{font-size:1.4em;line-height:1.25}h3{font-size:1.2em;line-height:1.3}
+h2,h3,p{margin:0}.body p,.body ul,.body ol,.body pre,.body blockquote{margin-block:.6em}.body ul,.body ol{padding-inline-start:1.4em}.body ul{list-style:disc}.body ol{list-style:decimal}.body li{margin:0}h2{font-size:1.4em;line-height:1.25}h3{font-size:1.2em;line-height:1.3}
 .top{display:flex;flex-wrap:wrap;gap:.5em 1em;align-items:baseline;justify-content:space-between;margin-block-end:.5em}
 ol{list-style:none;margin:0;padding:0}
 li{margin-block-start:1.25em}
-.replies{padding-inline-start:clamp(.75em,4vw,2.5em);border-inline-start:2px solid var(--line);margin-inline-start:clamp(0px,2vw,1.2em)}
+.replies{padding-inline-start:clamp(.75em,4vw,2.5em);border-inline-start:2px solid var(--_line);margin-inline-start:clamp(0px,2vw,1.2em)}
 .item{scroll-margin-top:1em}
-.head{display:flex;flex-wrap:wrap;gap:.1em .6em;align-items:center}
-.avatar{inline-size:2.25em;block-size:2.25em;border-radius:50%;background:var(--tint);flex:none}
+.head{display:flex;gap:.6em;align-items:center}.head>div{display:flex;flex-wrap:wrap;gap:0 .6em;align-items:baseline;min-inline-size:0}
+.avatar{inline-size:2.25em;block-size:2.25em;border-radius:50%;background:var(--_tint);flex:none}
 .name{font-weight:600;overflow-wrap:anywhere}
 .meta,.hint,.acts button{font-size:.875em}
-.meta,.hint,.meta a{color:var(--soft)}
+.meta,.hint,.meta a{color:var(--_soft)}
 .meta a{text-decoration:none}.meta a:hover{text-decoration:underline}
 .body{margin-block:.4em;line-height:1.55;overflow-wrap:anywhere}
 .body>:first-child{margin-block-start:0}.body>:last-child{margin-block-end:0}
-.body pre{overflow-x:auto;padding:.6em;background:var(--tint)}
-.body blockquote{margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid var(--line);color:var(--soft)}
-.body a{color:var(--key)}
+.body pre{overflow-x:auto;padding:.6em;background:var(--_tint)}
+.body blockquote{margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid var(--_line);color:var(--_soft)}
+.body a{color:var(--_key)}
 .acts{display:flex;flex-wrap:wrap;gap:.25em 1em}
-button{font:inherit;cursor:pointer;border-radius:var(--round)}
-.quiet{border:0;background:none;padding:.3em .1em;min-block-size:1.75em;color:var(--key);text-underline-offset:.2em}
-.quiet:hover{text-decoration:underline}.danger{color:var(--bad)}
-.main,.more{padding:.6em 1.2em;border:1px solid var(--key);font-weight:600}
-.main{background:var(--key);color:var(--on-key)}
-.more{background:none;color:var(--key);margin-block-start:1.25em}
+button{font:inherit;cursor:pointer;border-radius:var(--_round)}
+.quiet{border:0;background:none;padding:.3em .1em;min-block-size:1.75em;color:var(--_key);text-underline-offset:.2em}
+.quiet:hover{text-decoration:underline}.danger{color:var(--_bad)}
+.main,.more{padding:.6em 1.2em;border:1px solid var(--_key);font-weight:600}
+.main{background:var(--_key);color:var(--_on-key)}
+.more{background:none;color:var(--_key);margin-block-start:1.25em}
 button[aria-disabled=true]{opacity:.6;cursor:default}
-:focus-visible{outline:3px solid var(--key);outline-offset:2px}
-.own>article{padding:.75em;border:1px dashed var(--line);border-radius:var(--round);background:var(--tint)}
+:focus-visible{outline:3px solid var(--_key);outline-offset:2px}
+.own>article{padding:.75em;border:1px dashed var(--_line);border-radius:var(--_round);background:var(--_tint)}
 .note{font-size:.875em;font-weight:600}
 form{display:grid;gap:.9em;margin-block-start:2em;max-inline-size:44em}
 li form{margin-block-start:1em}
 label{display:block;font-weight:600;margin-block-end:.25em}
 .check{display:flex;gap:.6em;align-items:start}.check label{font-weight:400;margin:0}.check input{margin-block-start:.3em;flex:none}
-input:not([type=checkbox]),textarea,select{font:inherit;color:inherit;inline-size:100%;padding:.55em .7em;border:1px solid color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--round);background:var(--moderation-field,transparent)}
+input:not([type=checkbox]),textarea,select{font:inherit;color:inherit;inline-size:100%;padding:.55em .7em;border:1px solid color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--_round);background:var(--moderation-field,transparent)}
 select{inline-size:auto;padding:.25em .5em}select option{color:#111;background:#fff}
 textarea{min-block-size:8em;resize:vertical}
 .pair{display:grid;gap:.9em;grid-template-columns:repeat(auto-fit,minmax(min(100%,16em),1fr))}
-[aria-invalid=true]{border-color:var(--bad)!important;border-width:2px!important}
-.error{color:var(--bad);font-size:.875em;margin-block-start:.25em}
+[aria-invalid=true]{border-color:var(--_bad)!important;border-width:2px!important}
+.error{color:var(--_bad);font-size:.875em;margin-block-start:.25em}
 .error:empty,.status:empty{display:none}
-.status{padding:.6em .8em;border-inline-start:4px solid var(--key);background:var(--tint);margin-block:.75em}
-.status.bad{border-color:var(--bad)}
+.status{padding:.6em .8em;border-inline-start:4px solid var(--_key);background:var(--_tint);margin-block:.75em}
+.status.bad{border-color:var(--_bad)}
 .trap{position:absolute;inline-size:1px;block-size:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 `;
 
@@ -233,7 +234,7 @@ textarea{min-block-size:8em;resize:vertical}
     const sorting = make(
       "select",
       { "aria-label": TEXT.sort, part: "sort", onchange: () => ((state.sort = sorting.value), load(true)) },
-      ...["oldest", "newest", "top"].map((name) => make("option", { value: name }, TEXT[name])),
+      ...["oldest", "newest", ..."votes" in set ? ["top"] : []].map((name) => make("option", { value: name }, TEXT[name])),
     );
     sorting.value = state.sort;
     const status = make("p", { class: "status", role: "status", part: "status", tabindex: "-1" });
@@ -332,6 +333,11 @@ textarea{min-block-size:8em;resize:vertical}
       return node;
     }
 
+    function addTo(place, node) {
+      place.hidden = false;
+      place.append(node);
+    }
+
     function addReplies(place, replies, cursor) {
       place.append(...replies.map(item));
       if (cursor) place.append(moreReplies(place, cursor));
@@ -345,12 +351,17 @@ textarea{min-block-size:8em;resize:vertical}
         if (button.getAttribute("aria-disabled")) return;
         button.setAttribute("aria-disabled", "true");
         try {
-          const answer = await call(`${path}?${new URLSearchParams({ thread: thread.key, cursor })}`);
+          const answer = await call(`${path}?${new URLSearchParams({ thread: thread.key, sort: state.sort, cursor })}`);
           if (!answer.ok) throw answer;
           row.remove();
-          const before = place.lastElementChild;
-          addReplies(place, answer.data.comments, answer.data.next);
-          focusOn(before ? before.nextElementSibling : place.firstElementChild);
+          const added = answer.data.comments.map((comment) => {
+            const parent = root.getElementById(`comment-${comment.parent_id}`);
+            const node = item(comment);
+            addTo((parent && parent.querySelector(":scope > .replies")) || place, node);
+            return node;
+          });
+          addReplies(place, [], answer.data.next);
+          focusOn(added[0]);
           showOwn();
         } catch (problem) {
           button.removeAttribute("aria-disabled");
@@ -361,6 +372,7 @@ textarea{min-block-size:8em;resize:vertical}
     }
 
     function article(comment, node, note) {
+      if (comment.deleted) return make("article", { tabindex: "-1", class: "meta" }, TEXT.gone);
       const author = comment.author;
       const mark = `name-${comment.id}`;
       const url = link(author.url);
@@ -378,8 +390,12 @@ textarea{min-block-size:8em;resize:vertical}
           author.avatar
             ? make("img", { class: "avatar", part: "avatar", src: new URL(author.avatar.replace(/^\//, ""), BASE), alt: "", width: 36, height: 36, loading: "lazy" })
             : null,
-          make("span", { class: "name", part: "name", id: mark }, url ? make("a", { href: url, rel: "nofollow ugc noopener noreferrer" }, name) : name),
-          make("span", { class: "meta", part: "meta" }, note ? time : make("a", { href: `#comment-${comment.id}` }, time), comment.edited_at ? ` · ${TEXT.edited}` : ""),
+          make(
+            "div",
+            {},
+            make("span", { class: "name", part: "name", id: mark }, url ? make("a", { href: url, rel: "nofollow ugc noopener noreferrer" }, name) : name),
+            make("span", { class: "meta", part: "meta" }, note ? time : make("a", { href: `#comment-${comment.id}` }, time), comment.edited_at ? ` · ${TEXT.edited}` : ""),
+          ),
         ),
         body,
         actions(comment, node, !note),
@@ -433,8 +449,7 @@ textarea{min-block-size:8em;resize:vertical}
       node.append(article({ ...mine, id, author: { name: mine.name } }, node, TEXT.waiting));
       const parent = mine.parent && root.getElementById(`comment-${mine.parent}`);
       const place = parent ? parent.querySelector(":scope > .replies") : ownList;
-      place.hidden = false;
-      place.append(node);
+      addTo(place, node);
     }
 
     function editButton(comment, node, mine) {
@@ -531,7 +546,7 @@ textarea{min-block-size:8em;resize:vertical}
       const fields = {
         body: field("body", TEXT.body, "textarea", { required: true, rows: 6, "aria-describedby": "hint error-body" }),
         name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 200 }),
-        email: field("email", TEXT.email, "input", { required: true, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
+        email: field("email", TEXT.email, "input", { required: "requireEmail" in set, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
         url: field("url", TEXT.website, "input", { type: "url", autocomplete: "url", dir: "ltr", placeholder: "https://" }),
       };
       fields.body.input.after(make("p", { class: "hint", id: "hint" }, TEXT.hint));
@@ -665,6 +680,7 @@ textarea{min-block-size:8em;resize:vertical}
       function goHome(focus) {
         const from = parent && root.getElementById(`comment-${parent}`);
         parent = null;
+        resume = {};
         title.textContent = TEXT.title;
         cancel.hidden = true;
         ownList.after(node);
@@ -686,7 +702,7 @@ textarea{min-block-size:8em;resize:vertical}
         moveTo,
         /** Takes the form out of the list before the list is drawn anew. */
         park() {
-          resume = { parent };
+          if (parent) resume = { parent };
           ownList.after(node);
         },
         /** Puts it back under the comment that it answers. */

@@ -1,0 +1,406 @@
+"""The moderators' pages. Everything works by plain forms; the script only presses their buttons."""
+
+import html
+import re
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from moderation.domain.actor import Actor, Role
+from moderation.domain.comment import Action, State, state_after
+from moderation.errors import CallerError, Conflict, RateLimited, Unauthenticated
+from moderation.services import accounts, moderate, sites
+from moderation.services.moderate import QueueFilter
+from moderation.web import guards, health, sessions
+from moderation.web.guards import parts
+
+console = Blueprint("console", __name__, url_prefix="/console")
+
+PAGE_SIZE = 25
+MAX_SITES = 100
+MAX_SEARCH_CHARS = 200
+
+REPORTED = "reported"
+VIEWS = {
+    State.PENDING.value: "waiting",
+    State.ESCALATED.value: "escalated",
+    REPORTED: "approved, then reported",
+    State.APPROVED.value: "approved",
+    State.REJECTED.value: "rejected",
+    State.SPAM.value: "spam",
+    State.TRASHED.value: "in the trash",
+}
+"""What the list can show, and what it is called. ``reported`` is a filter, the others are states."""
+
+ORDERS = {"oldest": "oldest first", "newest": "newest first", "risk": "riskiest first"}
+
+REASONS = ("off topic", "insult or attack", "threat", "hate", "advertising", "private data", "false claim", "other")
+"""Reasons that the form offers; the API takes any text."""
+
+DONE = {
+    "approve": "The comment was approved.",
+    "reject": "The comment was rejected.",
+    "spam": "The comment was marked as spam.",
+    "trash": "The comment is in the trash.",
+    "restore": "The comment is back in the queue.",
+    "escalate": "The comment was escalated to an admin.",
+    "undo": "Undone: the comment is where it was before.",
+}
+FAILED = {
+    403: "That was not done: it needs a higher role, or an admin where the comment was escalated.",
+    404: "That was not done: the comment is not there any more.",
+    409: "That was not done: the comment has moved on, or was edited, since you saw it. Here it is as it stands now.",
+    422: "That was not done: the form was not complete.",
+}
+
+_PUBLIC = {"console.log_in", "console.send_log_in"}
+_NOBODYS_SITE = uuid.UUID(int=0)
+_TAG = re.compile(r"<[^>]*>")
+
+
+# --- who is it -------------------------------------------------------------------------------------------------
+
+
+@console.before_request
+def _enter() -> AnyResponse | None:
+    """Every page but the log-in needs a session, every form its token."""
+    g.console_actor = sessions.load()
+    if request.method == "POST":
+        if g.console_actor is None and request.endpoint not in _PUBLIC:
+            return redirect(url_for("console.log_in"), 303)
+        sessions.check_form()
+    elif g.console_actor is None and request.endpoint not in _PUBLIC:
+        return redirect(url_for("console.log_in", then=request.full_path.rstrip("?")), 303)
+    return None
+
+
+@console.context_processor
+def _names() -> dict[str, Any]:
+    return {"me": g.get("console_actor"), "csrf_token": sessions.csrf_token(), "reasons": REASONS, "here": ""}
+
+
+@console.get("/login")
+def log_in() -> AnyResponse:
+    """The log-in form."""
+    then = sessions.own_path(request.args.get("then"), url_for("console.queue"))
+    return redirect(then, 303) if g.console_actor else _log_in_page(then)
+
+
+@console.post("/login")
+def send_log_in() -> AnyResponse:
+    """Log in; the session's cookie is new every time."""
+    name, then = request.form.get("name", ""), sessions.own_path(request.form.get("then"), url_for("console.queue"))
+    guards.refuse_malformed(name + request.form.get("password", ""))
+    network = parts().vault.network_key(_NOBODYS_SITE, guards.client().ip, parts().clock().date())
+    try:
+        cookie, _ = accounts.log_in(parts(), name, request.form.get("password", ""), network)
+    except Unauthenticated as error:
+        return _log_in_page(then, error.detail, name, 401)
+    except RateLimited as error:
+        answer = _log_in_page(then, error.detail, name, 429)
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+        return answer
+    answer = make_response(redirect(then, 303))
+    sessions.open_session(answer, cookie)
+    return answer
+
+
+@console.post("/logout")
+def log_out() -> AnyResponse:
+    """End the session."""
+    answer = make_response(redirect(url_for("console.log_in"), 303))
+    sessions.close_session(answer)
+    return answer
+
+
+def _log_in_page(then: str, error: str = "", name: str = "", status: int = 200) -> Response:
+    page = render_template("console/login.html", error=error, name=name[:100], then=then)
+    answer = make_response(page, status)
+    sessions.begin_visit(answer)
+    return answer
+
+
+# --- looking ---------------------------------------------------------------------------------------------------
+
+
+@console.get("/")
+def queue() -> str:
+    """What waits, or what is in another state, with the reasons."""
+    filters = _filters()
+    found = moderate.list_queue(parts(), _actor(), _asked(filters))
+    own_sites = _own_sites()
+    items = found["items"]
+    return render_template(
+        "console/queue.html",
+        here="queue",
+        items=items,
+        moves={item["id"]: _moves(item, own_sites) for item in items},
+        back_urls=_back_urls(items),
+        next_url=_here_with(cursor=found["next"]) if found["next"] else None,
+        first_url=_here_with(cursor=None) if "cursor" in request.args else None,
+        filters=filters,
+        views=VIEWS,
+        orders=ORDERS,
+        sites=own_sites,
+        heading=VIEWS[filters["state"]].capitalize(),
+        total_text=_total_text(found["total_estimate"]),
+        empty_text=_empty_text(filters),
+        flash=_flash(),
+    )
+
+
+@console.get("/comments/<id:comment_id>")
+def item(comment_id: uuid.UUID) -> str:
+    """One comment whole: source with the evidence marked, scores, reports, history."""
+    whole = moderate.show_comment(parts(), _actor(), comment_id)
+    spans = _spans(whole)
+    return render_template(
+        "console/item.html",
+        item={**whole, "reports": whole["reports_count"]},
+        reports=whole["reports"],
+        moves=_moves(whole, _own_sites()),
+        back=url_for("console.item", comment_id=comment_id),
+        marked=_marked(whole["body"], spans),
+        has_marks=bool(spans),
+        scores=[(name.replace("_", " "), value) for name, value in whole["scores"].items() if value is not None],
+        history=_history(whole),
+        flash=_flash(),
+    )
+
+
+def _filters() -> dict[str, str]:
+    given = {name: request.args.get(name, "") for name in ("site", "state", "q", "sort")}
+    guards.refuse_malformed("".join(given.values()))
+    return {
+        "site": given["site"],
+        "state": given["state"] if given["state"] in VIEWS else State.PENDING.value,
+        "q": given["q"].strip()[:MAX_SEARCH_CHARS],
+        "sort": given["sort"] if given["sort"] in ORDERS else "oldest",
+    }
+
+
+def _asked(filters: dict[str, str]) -> QueueFilter:
+    is_reported = filters["state"] == REPORTED
+    return QueueFilter(
+        site=filters["site"] or None,
+        state=State.APPROVED.value if is_reported else filters["state"],
+        q=filters["q"] or None,
+        reported=True if is_reported else None,
+        sort=filters["sort"],
+        limit=PAGE_SIZE,
+        cursor=request.args.get("cursor"),
+    )
+
+
+def _moves(item: dict[str, Any], own_sites: list[dict[str, Any]]) -> list[str]:
+    """What this moderator can do to the comment, so that no button promises what the service refuses."""
+    site_id = next((site["id"] for site in own_sites if site["key"] == item["site"]), None)
+    needed = Role.ADMIN if item["state"] == State.ESCALATED.value else Role.MODERATOR
+    if not _actor().may(site_id, needed):
+        return []
+    return [action.value for action in Action if _is_allowed(State(item["state"]), action)]
+
+
+def _is_allowed(state: State, action: Action) -> bool:
+    try:
+        state_after(state, action)
+    except Conflict:
+        return False
+    return True
+
+
+def _own_sites() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sites.list_sites(parts(), _actor(), limit=MAX_SITES)["items"]
+    return found
+
+
+def _back_urls(items: list[dict[str, Any]]) -> dict[uuid.UUID, str]:
+    """Where a decision leads: the same list, at the comment after the one decided (or the one before the last)."""
+    here = _here_with()
+    ids = [item["id"] for item in items]
+    following = [*ids[1:], *ids[-2:-1]] if len(ids) > 1 else [None]
+    return {own: f"{here}#c-{following[i]}" if following[i] else here for i, own in enumerate(ids)}
+
+
+def _here_with(**changes: str | None) -> str:
+    """This page's address without what only the last decision put there."""
+    query = {**request.args.to_dict(), "decision": None, "did": None, "failed": None, **changes}
+    kept = urlencode({name: value for name, value in query.items() if value})
+    return request.path + (f"?{kept}" if kept else "")
+
+
+def _total_text(total: int) -> str:
+    if total >= 10_000:
+        return "10,000 comments or more"
+    return f"{total:,} comment" + ("" if total == 1 else "s")
+
+
+def _empty_text(filters: dict[str, str]) -> str:
+    if filters["q"]:
+        return "No comment here has these words."
+    if "cursor" in request.args:
+        return "Nothing is left on this page."
+    return "Nothing waits." if filters["state"] == State.PENDING.value else "There is nothing here."
+
+
+def _spans(whole: dict[str, Any]) -> list[tuple[int, int]]:
+    """The places that the evidence points to, in order, overlapping ones joined."""
+    found = sorted(
+        (int(start), int(end))
+        for signal in whole["signals"]
+        if signal["weight"] >= 0
+        for evidence in signal["evidence"]
+        for start, end in evidence.get("spans", [])
+    )
+    joined: list[tuple[int, int]] = []
+    for start, end in found:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _marked(body: str, spans: Iterable[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """The source cut into pieces, each with whether it is evidence."""
+    pieces: list[tuple[str, bool]] = []
+    at = 0
+    for start, end in spans:
+        pieces += [(body[at:start], False), (body[start:end], True)]
+        at = end
+    return [piece for piece in [*pieces, (body[at:], False)] if piece[0]]
+
+
+_VERBS = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "spam": "Marked as spam",
+    "trash": "Put in the trash",
+    "restore": "Put back in the queue",
+    "escalate": "Escalated",
+}
+
+
+def _history(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """What happened to the comment, newest first."""
+    lines = [{"text": "Received", "at": whole["created_at"]}]
+    lines += [
+        {"text": "Edited by its author; before that", "at": r["created_at"], "reason": r["body"]}
+        for r in whole["revisions"]
+    ]
+    for decision in whole["history"]:
+        lines.append(
+            {
+                "text": _VERBS.get(decision["action"], decision["action"]),
+                "who": decision["by"],
+                "reason": ". ".join(filter(None, (decision["reason"], decision["note"]))),
+                "at": decision["created_at"],
+                "undone_by": decision["undone_by"],
+            }
+        )
+    return sorted(lines, key=lambda line: line["at"], reverse=True)
+
+
+# --- deciding --------------------------------------------------------------------------------------------------
+
+
+@console.post("/comments/<id:comment_id>/decisions")
+def decide(comment_id: uuid.UUID) -> AnyResponse:
+    """Decide on a comment as it was shown, then back to the list with a way to undo it."""
+    form = {name: request.form.get(name, "") for name in ("action", "reason", "note", "expected_state")}
+    guards.refuse_malformed("".join(form.values()))
+    version = request.form.get("expected_version", type=int)
+    try:
+        made = moderate.decide(
+            parts(),
+            _actor(),
+            comment_id,
+            form["action"],
+            form["reason"],
+            form["note"],
+            expected_state=form["expected_state"] or None,
+            expected_version=version,
+        )
+    except CallerError as error:
+        return _back(failed=str(error.status))
+    health.count_decision(made["action"])
+    return _back(did=made["action"], decision=str(made["decision_id"]))
+
+
+@console.post("/decisions/<id:decision_id>/undo")
+def undo(decision_id: uuid.UUID) -> AnyResponse:
+    """Take a decision back."""
+    try:
+        made = moderate.undo(parts(), _actor(), decision_id)
+    except CallerError as error:
+        return _back(failed=str(error.status))
+    return _back(did="undo", comment=made["id"])
+
+
+def _back(comment: uuid.UUID | None = None, **told: str) -> AnyResponse:
+    """Back to where the form stood, at its next comment or at ``comment``, with what to tell there."""
+    split = urlsplit(sessions.own_path(request.form.get("back"), url_for("console.queue")))
+    query = "&".join(filter(None, (split.query, urlencode(told))))
+    fragment = f"c-{comment}" if comment else split.fragment
+    return redirect(urlunsplit(("", "", split.path, query, fragment)), 303)
+
+
+def _flash() -> dict[str, Any] | None:
+    """What the last decision came to, from the address that it led to."""
+    did, failed = request.args.get("did"), request.args.get("failed", type=int)
+    if failed in FAILED:
+        return {"text": FAILED[failed], "bad": True, "undo": None, "back": ""}
+    if did not in DONE:
+        return None
+    return {"text": DONE[did], "bad": False, "undo": _uuid(request.args.get("decision")), "back": _here_with()}
+
+
+def _uuid(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _actor() -> Actor:
+    actor: Actor = g.console_actor
+    return actor
+
+
+# --- how things are written --------------------------------------------------------------------------------------
+
+
+@console.app_template_filter("sanitised")
+def sanitised(body_html: str) -> Markup:
+    """HTML that ``adapters.sanitizer`` made, and nothing else ever."""
+    return Markup(body_html)  # noqa: S704 (stored as the sanitizer's last word; nothing changes it after)
+
+
+@console.app_template_filter("excerpt")
+def excerpt(body_html: str, most: int) -> str:
+    """The plain text of a comment's HTML, on one line, cut to ``most`` characters. Still to be escaped."""
+    text = " ".join(html.unescape(_TAG.sub(" ", body_html)).split())
+    return text if len(text) <= most else text[:most].rstrip() + "…"
+
+
+@console.app_template_filter("ago")
+def ago(at: datetime) -> str:
+    """How long ago, in one unit."""
+    seconds = max(0, int((parts().clock() - at).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        n = seconds // length
+        if n:
+            return f"{n} {unit}{'' if n == 1 else 's'} ago"
+    return "just now"
+
+
+@console.app_template_filter("day_time")
+def day_time(at: datetime) -> str:
+    """``23 Nov 2026, 15:41 UTC``."""
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
