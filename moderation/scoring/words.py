@@ -69,7 +69,7 @@ scrotum scum seaman seamen seduce semen sex sexual shag sissy slave sleaze sleaz
 sniper snuff sodom souse soused spac sperm spunk steamy stoned strip stroke stupid suck sucked sucking tampon
 tawdry teat teste testes testicle testis threesome throating thrust thug tinkle tit titi toke toots tosser tramp
 transsexual trashy tush ugly undies unwed urinal urine uterus uzi vagina valium virgin vixen vodka vomit voyeur
-vulgar vulva wad wang wazoo wedgie weed weiner weirdo wench whiz willies willy womb woody wtf xx yur
+vulgar vulva wad wang wazoo wedgie weed weiner weirdo wench whiz willies willy womb woody wtf xx
 """
 OFTEN_HARMLESS = frozenset(_HARMLESS.split())
 """Words of the list that mostly stand in decent sentences, or are rude at the worst. Ours, from reading the list."""

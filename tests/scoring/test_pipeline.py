@@ -1,0 +1,140 @@
+"""THE LIST as a whole: order, failures, and that it never raises."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moderation.domain.comment import State
+from moderation.domain.policy import Evidence, Policy, Signal, Span, decide
+from moderation.scoring.pipeline import SIGNALS, Candidate, Case, Earlier, Pipeline, Record, Step
+from moderation.scoring.words import RuleRow, compile_rules
+
+PIPELINE = Pipeline()
+AUTO = Policy(mode="auto", auto_spam=True)
+
+
+def failing(case: Case) -> Signal:
+    raise RecursionError("a text that must not reach a log")
+
+
+def judged(**facts: Any) -> State:
+    return decide(PIPELINE.signals(Candidate(**facts)), AUTO).state
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Thank you, that is a fair point and well put.",
+        "As a gay man I thank God for this article.",
+        "See https://news.example/2025/07/x, where the minister says the opposite.",
+        "Спасибо за статью, очень интересно.",
+        "👍",
+    ],
+)
+def test_judge_ordinary_comment_in_auto_mode_approved(body: str) -> None:
+    assert judged(body=body, author_name="Ana") is State.APPROVED
+
+
+def test_judge_rude_comment_in_auto_mode_held() -> None:
+    assert judged(body="You are a fucking asshole.") is State.PENDING
+
+
+def test_judge_filled_honeypot_spam_only_where_site_allows() -> None:
+    signals = PIPELINE.signals(Candidate("Nice post", honeypot=True))
+    assert decide(signals, AUTO).state is State.SPAM
+    assert decide(signals, Policy(mode="auto")).state is State.PENDING
+
+
+def test_judge_repeated_spam_with_many_links_spam() -> None:
+    hrefs = tuple(f"https://shop{n}.example/" for n in range(6))
+    body = "Cheap watches " + " ".join(hrefs)
+    assert judged(body=body, links=hrefs, identical=[Earlier("1", "spam")]) is State.SPAM
+
+
+def test_judge_proven_author_slightly_rude_approved() -> None:
+    facts: dict[str, Any] = {"body": "What a shitty decision by the council."}
+    assert judged(**facts) is State.PENDING
+    assert judged(**facts, record=Record(approved=12, first_seen_days=200)) is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        failing,
+        lambda case: Signal("x", math.nan),
+        lambda case: Signal("x", 3.0),
+        lambda case: Signal("x", scores={"spam": math.inf}),
+        lambda case: Signal("x", evidence=(Evidence("x", (Span(0, 99),)),)),
+        lambda case: None,
+    ],
+)
+def test_judge_with_failing_signal_unavailable_and_held(broken: Any) -> None:
+    signals = Pipeline([Step("x", broken, ""), *SIGNALS]).signals(Candidate("Hello there"))
+    assert signals[0] == Signal("x", available=False)
+    assert decide(signals, AUTO).state is State.PENDING
+
+
+def test_judge_with_failing_signal_log_has_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    Pipeline([Step("x", failing, "")]).signals(Candidate("Hello there"))
+    out = capsys.readouterr()
+    assert "RecursionError" in out.out + out.err
+    assert "must not reach" not in out.out + out.err
+
+
+def test_judge_with_broken_stored_rule_held() -> None:
+    assert judged(body="Hello", rules=compile_rules([RuleRow("1", "pattern", "(")])) is State.PENDING
+
+
+def test_read_the_list_names_are_unique_and_fit_the_database() -> None:
+    names = [step.name for step in SIGNALS]
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= 40 for name in names)
+    assert all(step.cost for step in SIGNALS)
+
+
+RULES = [
+    RuleRow("1", "word", "*spam*", "hold"),
+    RuleRow("2", "pattern", r"a.+b"),
+    RuleRow("3", "domain", "casino.example"),
+    RuleRow("4", "author", "bot"),
+    RuleRow("5", "network", "203.0.112.0/22"),
+    RuleRow("6", "allow", "god"),
+]
+EARLIER = st.lists(st.builds(Earlier, st.text(max_size=3), st.text(max_size=8), st.booleans()), max_size=3)
+ANY_TEXT = st.text(st.characters(), max_size=200) | st.text("fuck s$h!t.http://a.b[](<аѕ\u200b\ud800 ", max_size=120)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.builds(
+        Candidate,
+        ANY_TEXT,
+        ANY_TEXT,
+        st.none() | ANY_TEXT,
+        st.lists(ANY_TEXT, max_size=3),
+        st.none() | ANY_TEXT,
+        st.none() | st.integers(),
+        st.booleans(),
+        st.none() | st.builds(Record, st.integers(), st.integers(), st.integers(), st.integers()),
+        st.integers(),
+        EARLIER,
+        EARLIER,
+        st.sampled_from(["", "203.0.113.0/24", "2001:db8::/48", "nonsense"]),
+        st.sampled_from([compile_rules(()), compile_rules(RULES)]),
+    )
+)
+def test_judge_anything_never_raises_and_spans_fit(candidate: Candidate) -> None:
+    signals = PIPELINE.signals(candidate)
+    for signal in signals:
+        assert -1 <= signal.weight <= 1
+        assert all(0 <= s.start <= s.end <= len(candidate.body) for e in signal.evidence for s in e.spans)
+    assert 0 <= decide(signals, AUTO).risk <= 1
+
+
+@pytest.mark.parametrize("nonsense", [None, 7, b"bytes", object()])
+def test_judge_facts_of_the_wrong_type_unavailable_not_raised(nonsense: Any) -> None:
+    signals = PIPELINE.signals(Candidate(nonsense, nonsense, nonsense, nonsense, nonsense))
+    assert any(not signal.available for signal in signals)
