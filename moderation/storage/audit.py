@@ -1,0 +1,197 @@
+"""The audit log: who did what, when and why. Lines are only ever added, and each one's hash covers the one before.
+
+Every site has a chain of its own, and what belongs to no site another one. What a chain proves: a line cannot be
+changed, removed, inserted or moved without ``verify`` saying so, unless every line after it is rewritten as well. That
+takes the key, where one is given (HMAC-SHA-256); without a key (SHA-256) anybody who can write to the table can do it.
+Lines cut off at the end show only against a head that was noted elsewhere: see ``heads``.
+
+No email address, IP address, token or text of a comment belongs in a line: a line cannot be erased later.
+"""
+
+import hashlib
+import hmac
+import json
+import math
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import Actor
+from moderation.storage.db import is_postgres
+from moderation.storage.models import AuditLine
+
+NO_SITE = "service"
+"""The chain of what belongs to no single site."""
+
+GENESIS = bytes(32)
+"""What the first line of a chain has for its predecessor's hash."""
+
+UNREADABLE = "A line soon after this one cannot even be read, so the walk ended here."
+
+_HASHED = (
+    *("chain", "site_id", "at", "actor_kind", "actor_id", "actor_name", "action", "object_kind", "object_id"),
+    *("reason", "data", "previous"),
+)
+_STREAM_ROWS = 1_000
+_EXACT_FLOATS = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A line at which a chain does not hold, and what is wrong there."""
+
+    seq: int
+    chain: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last line of a chain. Note it down elsewhere: a chain that no longer holds this hash was cut."""
+
+    chain: str
+    seq: int
+    hash: str
+
+
+def append(
+    session: Session,
+    *,
+    site_id: uuid.UUID | None,
+    actor: Actor,
+    action: str,
+    object_kind: str,
+    object_id: str,
+    reason: str = "",
+    data: Mapping[str, Any] | None = None,
+    now: datetime,
+    key: bytes | None = None,
+) -> None:
+    """Add a line at the end of the site's chain, in the caller's write transaction.
+
+    Call it last: on PostgreSQL the chain stays locked from here to the end of the transaction (on SQLite there is one
+    writer anyway). ``data`` becomes plain JSON: what is neither text, number, truth value nor None is kept as text.
+    """
+    chain = _chain(site_id)
+    _lock(session, chain)
+    line: dict[str, Any] = {
+        "chain": chain,
+        "site_id": site_id,
+        "at": now.astimezone(UTC),
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "action": action,
+        "object_kind": object_kind,
+        "object_id": object_id,
+        "reason": reason,
+        "data": _plain(data or {}),
+        "previous": _last_hash(session, chain),
+    }
+    session.execute(insert(AuditLine).values(**line, hash=_hash(line, key)))
+
+
+def page(
+    session: Session, *, site_ids: Collection[uuid.UUID] | None, limit: int, before: int | None = None
+) -> Sequence[AuditLine]:
+    """Up to ``limit`` lines of these sites (None: all lines there are), newest first, older than line ``before``."""
+    query = select(AuditLine).order_by(AuditLine.seq.desc()).limit(limit)
+    if site_ids is not None:
+        query = query.where(AuditLine.chain.in_([_chain(site_id) for site_id in site_ids]))
+    return session.scalars(query if before is None else query.where(AuditLine.seq < before)).all()
+
+
+def lines_about(session: Session, object_kind: str, object_id: str, limit: int = 200) -> Sequence[AuditLine]:
+    """The newest ``limit`` lines about one thing, the oldest of them first."""
+    about = select(AuditLine).where(AuditLine.object_kind == object_kind, AuditLine.object_id == object_id)
+    return session.scalars(about.order_by(AuditLine.seq.desc()).limit(limit)).all()[::-1]
+
+
+def heads(session: Session) -> list[Head]:
+    """The last line of every chain."""
+    last = select(func.max(AuditLine.seq)).group_by(AuditLine.chain)
+    lines = session.scalars(select(AuditLine).where(AuditLine.seq.in_(last)).order_by(AuditLine.chain))
+    return [Head(line.chain, line.seq, line.hash.hex()) for line in lines]
+
+
+def verify(session: Session, key: bytes | None = None) -> list[Broken]:
+    """Walk every chain and return the lines at which one does not hold; empty when all is well.
+
+    ``key`` is the one that the lines were appended with. Reads row by row: memory does not grow with the log.
+    """
+    query = select(*AuditLine.__table__.columns).order_by(AuditLine.chain, AuditLine.seq)
+    broken = []
+    walk = _Walk("")
+    try:
+        for row in session.execute(query.execution_options(yield_per=_STREAM_ROWS)):
+            walk = walk if row.chain == walk.chain else _Walk(row.chain)
+            fault = walk.step(row, _hash(row._asdict(), key))
+            if fault:
+                broken.append(Broken(row.seq, row.chain, fault))
+    except (ValueError, TypeError):
+        broken.append(Broken(walk.seq, walk.chain, UNREADABLE))
+    return broken
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far a chain was walked: the hashes that the next line may follow.
+
+    They are several after a fault, so that one line put in, or one gap, is one report and not two.
+    """
+
+    chain: str
+    seq: int = 0
+    open_ends: set[bytes] = field(default_factory=lambda: {GENESIS})
+
+    def step(self, row: Row[Any], expected: bytes) -> str:
+        """Go on by one line; return what is wrong with it, or ""."""
+        follows = row.previous in self.open_ends
+        self.open_ends = {row.hash} if follows else self.open_ends | {row.hash}
+        self.seq = row.seq
+        if not hmac.compare_digest(row.hash, expected):
+            return "The line was changed."
+        return "" if follows else "A line before it was removed or changed, or it was put in or moved."
+
+
+def _chain(site_id: uuid.UUID | None) -> str:
+    return NO_SITE if site_id is None else str(site_id)
+
+
+def _lock(session: Session, chain: str) -> None:
+    """Let one transaction at a time add to the chain; two would follow the same line."""
+    if is_postgres(session):
+        number = int.from_bytes(hashlib.sha256(b"audit:" + chain.encode()).digest()[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _last_hash(session: Session, chain: str) -> bytes:
+    last = select(AuditLine.hash).where(AuditLine.chain == chain).order_by(AuditLine.seq.desc()).limit(1)
+    return session.scalar(last) or GENESIS
+
+
+def _hash(line: Mapping[str, Any], key: bytes | None) -> bytes:
+    """The hash of a line, its predecessor's hash included, over JSON with sorted keys, in ASCII, without blanks."""
+    facts = {name: line[name] for name in _HASHED}
+    facts["at"] = line["at"].isoformat(timespec="microseconds")
+    facts["previous"] = line["previous"].hex()
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str).encode("ascii")
+    return hashlib.sha256(text).digest() if key is None else hmac.digest(key, text, "sha256")
+
+
+def _plain(value: Any) -> Any:
+    """JSON that comes back the same from both databases: PostgreSQL keeps 1e22 as a whole number, and no -0.0."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) and abs(value) < _EXACT_FLOATS else str(value)
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Collection) and not isinstance(value, bytes):
+        return [_plain(inner) for inner in value]
+    return str(value)
