@@ -1,0 +1,47 @@
+"""All routes of the service, joined to the application in the order in which they guard, answer and are described."""
+
+from flask import Flask
+
+from moderation.domain.times import rfc3339
+from moderation.services.parts import Parts
+from moderation.web import (
+    admin_api,
+    console,
+    docs,
+    feeds,
+    forms,
+    guards,
+    health,
+    json_bodies,
+    logs,
+    pages,
+    problems,
+    public_api,
+    queue_api,
+)
+from moderation.web.demo import views as demo_views
+
+CALLS = (public_api, feeds, forms, queue_api, admin_api, health)
+"""Rooms of documented calls, in the order of the document."""
+
+
+def install(app: Flask) -> None:
+    """Register guards, error answers and every route."""
+    parts: Parts = app.extensions["moderation"]
+    app.json = json_bodies.Json(app)
+    app.jinja_env.filters["rfc3339"] = rfc3339
+    app.jinja_env.filters["code_words"] = docs.code_words
+    # Last registered runs first after a view: headers are set before they are counted and logged.
+    logs.install(app, parts.settings)
+    health.install(app)
+    guards.install(app, parts.settings)
+    problems.install(app)
+    api = docs.make_api(app)
+    for room in CALLS:
+        docs.register(api, room.calls)
+    docs.finish(app, api)
+    app.register_blueprint(docs.pages)
+    app.register_blueprint(pages.pages)
+    app.register_blueprint(console.console)
+    if parts.settings.demo:
+        app.register_blueprint(demo_views.blueprint(parts.settings.home, parts.settings.public_url))

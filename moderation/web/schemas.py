@@ -1,0 +1,1043 @@
+"""The shapes of the API: what a request may hold, what an answer holds. Limits are those of the tables' CHECKs.
+
+Requests are strict: an unknown field is an error, and a value of another JSON type is never bent into the right one.
+Answers are dumped through these schemas, so that a field which is not listed here has no way out.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from moderation.domain.comment import EVENTS, Action, State
+from moderation.domain.policy import ATTRIBUTES
+from moderation.domain.site import SiteSettings
+from moderation.domain.times import rfc3339_or_none
+from moderation.storage.models import REPORT_REASONS, ROLES, RULE_ACTIONS, RULE_KINDS
+
+MAX_BODY_CHARS = 20_000
+"""Longest source of a comment that a site may allow; the site's own ``max_chars`` is what counts for readers."""
+
+MAX_IDS = 500
+MAX_THREADS = 100
+MAX_LIMIT = 100
+MAX_CURSOR_CHARS = 512
+HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
+
+ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+SITE_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
+LINE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+TIME_PATTERN = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    "(\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+_ID = re.compile(ID_PATTERN.strip("^$"))
+_TIME = re.compile(TIME_PATTERN.strip("^$"))
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+# --- fields ----------------------------------------------------------------------------------------------------------
+
+
+class Line(fields.String):
+    """Text of one line: no control characters."""
+
+    def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
+        metadata = {"pattern": LINE_PATTERN, **({"description": note} if note else {}), **options.pop("metadata", {})}
+        super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if _CONTROLS.search(text):
+            raise ValidationError("It may not hold line breaks or control characters.")
+        return text
+
+
+class Prose(fields.String):
+    """Text of many lines, normalised by the use case that takes it."""
+
+    def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
+        metadata = {**({"description": note} if note else {}), **options.pop("metadata", {})}
+        super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
+
+
+class Identifier(fields.UUID):
+    """A UUID in its canonical form alone."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"pattern": ID_PATTERN, **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not _ID.fullmatch(value):
+            raise self.make_error("invalid_uuid")
+        return uuid.UUID(value)
+
+
+class Time(fields.Field[datetime]):
+    """A time by RFC 3339, with its offset; answers are in UTC with ``Z``."""
+
+    default_error_messages = {"invalid": "It is not a time like 2025-07-01T12:00:00Z."}
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"pattern": TIME_PATTERN, **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not _TIME.fullmatch(value):
+            raise self.make_error("invalid")
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.make_error("invalid") from None
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return rfc3339_or_none(value)
+
+
+class Whole(fields.Integer):
+    """A whole JSON number; a text, a fraction or a truth value is none."""
+
+    def __init__(self, least: int | None = None, most: int | None = None, **options: Any) -> None:
+        super().__init__(strict=True, validate=_range(least, most), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        # JSON knows one kind of number: 5.0 is the whole number 5 (JSON Schema 2020-12, section 4.2.2).
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.make_error("invalid")
+        return value
+
+
+class Number(fields.Float):
+    """A JSON number."""
+
+    def __init__(self, least: float | None = None, most: float | None = None, **options: Any) -> None:
+        super().__init__(validate=_range(least, most), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.make_error("invalid")
+        return float(value)
+
+
+class Truth(fields.Boolean):
+    """JSON's true or false, and nothing that resembles them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class WholeText(fields.Integer):
+    """A whole number in a query, of ASCII digits."""
+
+    def __init__(self, least: int, most: int, **options: Any) -> None:
+        super().__init__(validate=_range(least, most), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not _WHOLE.fullmatch(str(value)):
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class NumberText(fields.Float):
+    """A number in a query, in ASCII."""
+
+    def __init__(self, least: float, most: float, **options: Any) -> None:
+        super().__init__(validate=_range(least, most), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not _DECIMAL.fullmatch(str(value)):
+            raise self.make_error("invalid")
+        return float(value)
+
+
+class TruthText(fields.Boolean):
+    """``true`` or ``false`` in a query."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid", input=value)
+        return value == "true"
+
+
+def _range(least: float | None, most: float | None) -> validate.Range:
+    return validate.Range(min=least, max=most)
+
+
+def _choice(values: Any, **options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([str(value) for value in values]), **options)
+
+
+def _site(**options: Any) -> fields.String:
+    note = {"description": "The site's key.", "pattern": SITE_PATTERN}
+    return fields.String(validate=validate.Regexp(SITE_PATTERN + r"\Z"), metadata=note, **options)
+
+
+def _scope(**options: Any) -> fields.String:
+    pattern = r"^(\*|[a-z0-9][a-z0-9-]{0,63})$"
+    note = {"description": "The site's key, or '*' for all sites.", "pattern": pattern}
+    return fields.String(validate=validate.Regexp(pattern + r"\Z"), metadata=note, **options)
+
+
+class Request(Schema):
+    """What comes in; unknown fields are named in a 422."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Nothing(Request):
+    """A body is not needed; where one is sent, it is an empty object."""
+
+
+class Paged(Request):
+    """A page of a list."""
+
+    limit = WholeText(1, MAX_LIMIT, load_default=50, metadata={"description": "Items a page."})
+    cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` of the page before.", load_default=None)
+
+
+# --- readers ---------------------------------------------------------------------------------------------------------
+
+
+class ThreadIn(Request):
+    """The page that is commented on."""
+
+    key = Line(least=1, most=500, required=True, note="The site's own name of the page; stable.")
+    url = Line(least=1, most=2000, note="Absolute http or https address.", load_default=None, allow_none=True)
+    title = Prose(most=500, load_default=None, allow_none=True)
+
+
+class AuthorIn(Request):
+    """Who writes. The address is stored encrypted, shown to nobody, and proves nothing."""
+
+    name = Prose(least=1, most=100, required=True)
+    email = Prose(most=320, load_default=None, allow_none=True)
+    url = Prose(most=2000, load_default=None, allow_none=True)
+    token = Line(
+        least=1,
+        most=512,
+        note="`author_token` of an earlier answer: proves that this is the same person.",
+        load_default=None,
+        allow_none=True,
+    )
+
+
+class ContextIn(Request):
+    """What the form noticed."""
+
+    filled_in_ms = Whole(0, 2**53, load_default=None, allow_none=True)
+    website_confirm = Prose(most=2000, note="The honeypot: people leave it empty.", load_default="", allow_none=True)
+
+
+class SubmissionIn(Request):
+    """A reader's comment."""
+
+    thread = fields.Nested(ThreadIn, required=True)
+    parent_id = Identifier(load_default=None, allow_none=True)
+    author = fields.Nested(AuthorIn, required=True)
+    body = Prose(least=1, most=MAX_BODY_CHARS, required=True, note="Markdown. The site may allow less.")
+    context = fields.Nested(ContextIn, load_default=None, allow_none=True)
+
+
+class EditIn(Request):
+    """The author's new text."""
+
+    body = Prose(least=1, most=MAX_BODY_CHARS, required=True)
+    edit_token = Line(least=1, most=512, note="Instead of the header X-Edit-Token.", load_default=None)
+
+
+class EditTokenIn(Request):
+    """The proof that the comment is one's own."""
+
+    edit_token = Line(least=1, most=512, note="Instead of the header X-Edit-Token.", load_default=None)
+
+
+class PreviewIn(Request):
+    """A text to be shown as it would be shown."""
+
+    body = Prose(least=1, most=MAX_BODY_CHARS, required=True)
+
+
+class ReportIn(Request):
+    """A reader's report."""
+
+    reason = _choice(REPORT_REASONS, required=True)
+    detail = Prose(most=1000, load_default="", allow_none=True)
+
+
+class VoteIn(Request):
+    """A vote; the later one counts."""
+
+    value = Whole(required=True, metadata={"enum": [1, -1]})
+    author_token = Line(least=1, most=512, load_default=None, allow_none=True)
+
+    @validates_schema
+    def _one(self, data: dict[str, Any], **_options: Any) -> None:
+        if data.get("value") not in (1, -1):
+            raise ValidationError("It is 1 or -1.", "value")
+
+
+class VoteOffIn(Request):
+    """A vote taken back."""
+
+    author_token = Line(least=1, most=512, load_default=None, allow_none=True)
+
+
+class ThreadQuery(Request):
+    """One thread's approved comments."""
+
+    thread = Line(least=1, most=500, required=True, note="The thread's key.")
+    sort = _choice(("oldest", "newest", "top"), load_default="oldest")
+    limit = WholeText(1, MAX_LIMIT, load_default=50, metadata={"description": "Root comments a page."})
+    cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` or `more_replies` of an answer.", load_default=None)
+
+
+class CountsQuery(Request):
+    """Up to a hundred threads."""
+
+    thread = fields.List(
+        Line(least=1, most=500),
+        required=True,
+        validate=validate.Length(1, MAX_THREADS),
+        metadata={"description": "Keys."},
+    )
+
+
+class FeedQuery(Request):
+    """A thread's feed, or the site's."""
+
+    thread = Line(least=1, most=500, note="The thread's key; without it, the whole site.", load_default=None)
+
+
+class Accepted(Schema):
+    """What became of a submission. Keep both tokens: they are not given again."""
+
+    id = Identifier(required=True)
+    state = _choice(("pending", "approved"), required=True)
+    created_at = Time(required=True)
+    body_html = fields.String(required=True)
+    edit_token = fields.String(required=True)
+    editable_until = Time(required=True)
+    author_token = fields.String(required=True)
+
+
+class Edited(Schema):
+    """The comment after its author's edit."""
+
+    id = Identifier(required=True)
+    state = _choice(("pending", "approved"), required=True)
+    created_at = Time(required=True)
+    edited_at = Time(required=True, allow_none=True)
+    body_html = fields.String(required=True)
+    editable_until = Time(required=True)
+
+
+class Preview(Schema):
+    """The HTML that readers would see."""
+
+    body_html = fields.String(required=True)
+
+
+class Received(Schema):
+    """Thanks; whether it is a repetition is not told."""
+
+    status = _choice(("received",), required=True)
+
+
+class Votes(Schema):
+    """The sum of all votes."""
+
+    votes = fields.Integer(required=True)
+
+
+class PublicAuthor(Schema):
+    """An author as the public may see one."""
+
+    name = fields.String(required=True)
+    url = fields.String(required=True, allow_none=True)
+    avatar = fields.String(required=True, metadata={"description": "Path of a picture on this service."})
+
+
+class PublicComment(Schema):
+    """An approved comment with its replies."""
+
+    id = Identifier(required=True)
+    parent_id = Identifier(required=True, allow_none=True)
+    author = fields.Nested(PublicAuthor, required=True, allow_none=True)
+    body_html = fields.String(required=True)
+    created_at = Time(required=True)
+    edited_at = Time(required=True, allow_none=True)
+    votes = fields.Integer(required=True)
+    replies = fields.List(fields.Nested("PublicComment"), required=True)
+    more_replies = fields.String(required=True, allow_none=True, metadata={"description": "A cursor."})
+    deleted = fields.Boolean(
+        required=True, metadata={"description": "Taken back by its author, kept as a place for its replies."}
+    )
+
+
+class PublicThread(Schema):
+    """The thread of a list."""
+
+    key = fields.String(required=True)
+    title = fields.String(required=True, allow_none=True)
+    open = fields.Boolean(required=True)
+
+
+class CommentList(Schema):
+    """A page of a thread's approved comments."""
+
+    thread = fields.Nested(PublicThread, required=True)
+    total = fields.Integer(required=True)
+    next = fields.String(required=True, allow_none=True)
+    comments = fields.List(fields.Nested(PublicComment), required=True)
+
+
+class Counts(Schema):
+    """Approved comments by thread key."""
+
+    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+# --- moderators ------------------------------------------------------------------------------------------------------
+
+
+class QueueQuery(Paged):
+    """Which comments of the queue."""
+
+    site = _site(load_default=None)
+    state = _choice(State, load_default=State.PENDING.value)
+    thread = Line(least=1, most=500, note="The thread's key.", load_default=None)
+    q = Line(least=1, most=200, note="Text to look for.", load_default=None)
+    author = Line(least=1, most=100, note="Name of the author.", load_default=None)
+    signal = Line(least=1, most=40, note="Name of a signal that noticed something.", load_default=None)
+    min_risk = NumberText(0, 1, load_default=None)
+    reported = TruthText(load_default=None)
+    before = Time(load_default=None)
+    after = Time(load_default=None)
+    claimed = _choice(("me", "others", "none", "any"), load_default=None)
+    sort = _choice(("oldest", "newest", "risk"), load_default="oldest")
+
+
+class ClaimIn(Request):
+    """How much to take."""
+
+    site = _site(required=True)
+    limit = Whole(1, MAX_LIMIT, load_default=20)
+    minutes = Whole(1, 120, load_default=10)
+
+
+class ReleaseIn(Request):
+    """What to give back; without ids, everything."""
+
+    ids = fields.List(Identifier(), load_default=None, allow_none=True, validate=validate.Length(0, MAX_IDS))
+
+
+class _DecisionIn(Request):
+    action = _choice(Action, required=True)
+    reason = Line(most=200, load_default="")
+    note = Prose(most=2000, load_default="")
+    expected_state = _choice(State, load_default=None, allow_none=True)
+
+
+class DecisionIn(_DecisionIn):
+    """What to do with a comment; with ``expected_state`` or ``expected_version``, only if it is still as seen."""
+
+    expected_version = Whole(1, 2**31 - 1, load_default=None, allow_none=True)
+
+
+class DecisionsIn(_DecisionIn):
+    """What to do with up to 500 comments."""
+
+    ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+
+
+class RevealIn(Request):
+    """Why the address is needed; it stands in the audit log."""
+
+    reason = Line(least=1, most=200, required=True, metadata={"pattern": "\\S"})
+
+
+class AuditQuery(Paged):
+    """The audit log, newest first."""
+
+    site = _site(load_default=None)
+
+
+class StatsQuery(Request):
+    """Which sites and days."""
+
+    site = _site(load_default=None)
+    days = WholeText(1, 366, load_default=30)
+
+
+class Signal(Schema):
+    """What one signal said."""
+
+    name = fields.String(required=True)
+    weight = fields.Float(required=True)
+    available = fields.Boolean(required=True)
+    evidence = fields.Raw(required=True)
+
+
+class QueueAuthor(Schema):
+    """An author as moderators see one. Never the address."""
+
+    name = fields.String(required=True)
+    url = fields.String(required=True, allow_none=True)
+    avatar = fields.String(required=True)
+    known = fields.Boolean(required=True, metadata={"description": "Proven by an author token."})
+    approved_before = fields.Integer(required=True)
+    rejected_before = fields.Integer(required=True)
+    email_domain = fields.String(required=True, allow_none=True)
+
+
+class QueueThread(Schema):
+    """Where a comment stands."""
+
+    key = fields.String(required=True)
+    url = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+
+
+class ParentAuthor(Schema):
+    """Who wrote the parent."""
+
+    name = fields.String(required=True)
+
+
+class Parent(Schema):
+    """The comment that is replied to."""
+
+    id = Identifier(required=True)
+    author = fields.Nested(ParentAuthor, required=True)
+    body_html = fields.String(required=True)
+    state = _choice(State, required=True)
+
+
+Scores = Schema.from_dict(
+    {name: fields.Float(allow_none=True) for name in ATTRIBUTES},
+    name="Scores",
+)
+
+
+class QueueItem(Schema):
+    """A comment as moderators see it in a list."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    thread = fields.Nested(QueueThread, required=True)
+    author = fields.Nested(QueueAuthor, required=True)
+    body = fields.String(required=True)
+    body_html = fields.String(required=True)
+    state = _choice(State, required=True)
+    version = fields.Integer(required=True, metadata={"description": "Grows with every change of the comment."})
+    created_at = Time(required=True)
+    edited_at = Time(required=True, allow_none=True)
+    risk = fields.Float(required=True)
+    scores = fields.Nested(Scores, required=True)
+    reasons = fields.List(fields.String(), required=True)
+    signals = fields.List(fields.Nested(Signal), required=True)
+    reports = fields.Integer(required=True)
+    claimed_by = fields.String(required=True, allow_none=True)
+    claimed_until = Time(required=True, allow_none=True)
+    parent = fields.Nested(Parent, required=True, allow_none=True)
+
+
+class ReportOut(Schema):
+    """A reader's report."""
+
+    reason = fields.String(required=True)
+    detail = fields.String(required=True)
+    created_at = Time(required=True)
+
+
+class Revision(Schema):
+    """A former text."""
+
+    body = fields.String(required=True)
+    state = fields.String()
+    created_at = Time(required=True)
+
+
+class PastDecision(Schema):
+    """A decision in a comment's history."""
+
+    id = Identifier(required=True)
+    action = fields.String(required=True)
+    from_state = fields.String(required=True)
+    to_state = fields.String(required=True)
+    reason = fields.String(required=True)
+    note = fields.String(required=True)
+    by = fields.String(required=True)
+    by_kind = fields.String(required=True)
+    created_at = Time(required=True)
+    undone_at = Time(required=True, allow_none=True)
+    undone_by = fields.String(required=True, allow_none=True)
+
+
+class CommentWhole(QueueItem):
+    """One comment whole. Here ``reports`` are the reports themselves, the newest hundred."""
+
+    reports = fields.List(fields.Nested(ReportOut), required=True)  # type: ignore[assignment]
+    reports_count = fields.Integer(required=True)
+    history = fields.List(fields.Nested(PastDecision), required=True)
+    revisions = fields.List(fields.Nested(Revision), required=True)
+
+
+class Queue(Schema):
+    """A page of the queue. ``total_estimate`` stops counting at a limit."""
+
+    items = fields.List(fields.Nested(QueueItem), required=True)
+    next = fields.String(required=True, allow_none=True)
+    total_estimate = fields.Integer(required=True)
+
+
+class Claimed(Schema):
+    """What was taken, and until when."""
+
+    items = fields.List(fields.Nested(QueueItem), required=True)
+    claimed_until = Time(required=True, allow_none=True)
+
+
+class Released(Schema):
+    """How many were given back."""
+
+    released = fields.Integer(required=True)
+
+
+class DecisionMade(Schema):
+    """A decision; ``decision_id`` takes it back."""
+
+    decision_id = Identifier(required=True)
+    id = Identifier(required=True)
+    action = _choice(Action, required=True)
+    from_state = _choice(State, required=True)
+    state = _choice(State, required=True)
+    created_at = Time(required=True)
+
+
+class DecisionResult(Schema):
+    """What became of one id."""
+
+    id = Identifier(required=True)
+    ok = fields.Boolean(required=True)
+    state = _choice(State)
+    decision_id = Identifier()
+    status = fields.Integer(metadata={"description": "The status that a single call would have had."})
+    detail = fields.String()
+
+
+class DecisionResults(Schema):
+    """One result an id, in the order of the request."""
+
+    results = fields.List(fields.Nested(DecisionResult), required=True)
+
+
+class Email(Schema):
+    """The address, or null where none was given."""
+
+    email = fields.String(required=True, allow_none=True)
+
+
+class AuditLine(Schema):
+    """Who did what, when and why. ``hash`` covers the line before it on the same chain."""
+
+    seq = fields.Integer(required=True)
+    site = fields.String(required=True, allow_none=True)
+    at = Time(required=True)
+    by = fields.String(required=True)
+    by_kind = fields.String(required=True)
+    action = fields.String(required=True)
+    object_kind = fields.String(required=True)
+    object_id = fields.String(required=True)
+    reason = fields.String(required=True)
+    data = fields.Raw(required=True)
+    hash = fields.String(required=True)
+
+
+class Audit(Schema):
+    """A page of the audit log."""
+
+    items = fields.List(fields.Nested(AuditLine), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class Day(Schema):
+    """One day's figures (UTC)."""
+
+    day = fields.Date(required=True)
+    submitted = fields.Integer(required=True)
+    approved = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    spam = fields.Integer(required=True)
+
+
+class Stats(Schema):
+    """Figures of the sites asked for."""
+
+    days = fields.List(fields.Nested(Day), required=True)
+    oldest_pending_s = fields.Float(required=True, allow_none=True)
+    median_decision_s = fields.Float(required=True, allow_none=True)
+    score_agreed = fields.Integer(required=True)
+    score_disagreed = fields.Integer(required=True)
+    agreement = fields.Float(required=True, allow_none=True, metadata={"minimum": 0, "maximum": 1})
+
+
+# --- admins ----------------------------------------------------------------------------------------------------------
+
+_SETTING_TYPES: dict[type, type[fields.Field[Any]]] = {
+    bool: fields.Boolean,
+    int: fields.Integer,
+    float: fields.Float,
+    str: fields.String,
+}
+SiteSettingsOut = Schema.from_dict(
+    {name: _SETTING_TYPES[type(value)](required=True) for name, value in asdict(SiteSettings()).items()},
+    name="SiteSettings",
+)
+
+
+class SiteIn(Request):
+    """A new site."""
+
+    key = _site(required=True)
+    name = Prose(most=200, load_default="")
+    origins = fields.List(Line(least=1, most=300), load_default=list, validate=validate.Length(0, 50))
+    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=dict)
+
+
+class SiteChangeIn(Request):
+    """What to change of a site; the rest stays."""
+
+    name = Prose(most=200, load_default=None)
+    origins = fields.List(Line(least=1, most=300), load_default=None, validate=validate.Length(0, 50))
+    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=None)
+
+
+class SiteOut(Schema):
+    """A site with all its settings."""
+
+    id = Identifier(required=True)
+    key = fields.String(required=True)
+    name = fields.String(required=True)
+    origins = fields.List(fields.String(), required=True)
+    settings = fields.Nested(SiteSettingsOut, required=True)
+    version = fields.Integer()
+    created_at = Time(required=True)
+
+
+class SitesOut(Schema):
+    """A page of sites."""
+
+    items = fields.List(fields.Nested(SiteOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class SitePaged(Paged):
+    """A page of one site's list."""
+
+    site = _site(required=True)
+
+
+class OptionalSitePaged(Paged):
+    """A page of a list, of one site or of all that are yours."""
+
+    site = _scope(load_default=None)
+
+
+class ScopePaged(Paged):
+    """A page of a list of one site, or of what holds for all."""
+
+    site = _scope(required=True)
+
+
+class SiteQuery(Request):
+    """Which site."""
+
+    site = _site(required=True)
+
+
+class ThreadChangeIn(Request):
+    """What to change of a thread."""
+
+    open = Truth(load_default=None)
+    title = Prose(most=500, load_default=None)
+
+
+class ThreadOut(Schema):
+    """A thread as its moderators see it."""
+
+    id = Identifier(required=True)
+    key = fields.String(required=True)
+    url = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    open = fields.Boolean(required=True)
+    approved = fields.Integer(required=True)
+    created_at = Time(required=True)
+
+
+class ThreadsOut(Schema):
+    """A page of threads."""
+
+    items = fields.List(fields.Nested(ThreadOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class RuleIn(Request):
+    """A new rule."""
+
+    site = _scope(required=True)
+    kind = _choice(RULE_KINDS, required=True)
+    value = Line(least=1, most=500, required=True)
+    action = _choice(RULE_ACTIONS, load_default="score")
+    weight = Number(-1, 1, load_default=0.5)
+    note = Line(most=500, load_default="")
+
+
+class RuleTestIn(Request):
+    """A text to try a site's rules on."""
+
+    site = _site(required=True)
+    text = Prose(least=1, most=MAX_BODY_CHARS, required=True)
+    author = Line(most=100, note="A name, for rules on authors.", load_default="")
+    network = Line(most=50, note="A truncated address, for rules on networks.", load_default="")
+
+
+class RuleOut(Schema):
+    """A rule."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    kind = _choice(RULE_KINDS, required=True)
+    value = fields.String(required=True)
+    action = _choice(RULE_ACTIONS, required=True)
+    weight = fields.Float(required=True)
+    note = fields.String(required=True)
+    created_at = Time(required=True)
+
+
+class RulesOut(Schema):
+    """A page of rules."""
+
+    items = fields.List(fields.Nested(RuleOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class RuleSignal(Schema):
+    """What a group of rules said."""
+
+    name = fields.String(required=True)
+    weight = fields.Float(required=True)
+    evidence = fields.Raw(required=True)
+    forces = fields.String(required=True, allow_none=True)
+    available = fields.Boolean(required=True)
+
+
+class RuleTestOut(Schema):
+    """What the rules say of a text."""
+
+    signals = fields.List(fields.Nested(RuleSignal), required=True)
+
+
+class WebhookIn(Request):
+    """A new endpoint."""
+
+    site = _site(required=True)
+    url = Line(least=1, most=2000, required=True)
+    events = fields.List(
+        _choice(EVENTS),
+        load_default=None,
+        validate=validate.Length(0, len(EVENTS)),
+        metadata={"description": "All, if none."},
+    )
+
+
+class WebhookChangeIn(Request):
+    """What to change of an endpoint; ``state`` "active" switches a disabled one on again."""
+
+    url = Line(least=1, most=2000, load_default=None)
+    events = fields.List(_choice(EVENTS), load_default=None, validate=validate.Length(0, len(EVENTS)))
+    state = _choice(("active", "disabled"), load_default=None)
+
+
+class WebhookOut(Schema):
+    """An endpoint. ``secret`` is there once, when it is made or rotated."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    url = fields.String(required=True)
+    events = fields.List(fields.String(), required=True)
+    state = fields.String(required=True)
+    disabled_reason = fields.String()
+    failing_since = Time(allow_none=True)
+    previous_until = Time(allow_none=True)
+    secret = fields.String()
+    created_at = Time()
+
+
+class WebhooksOut(Schema):
+    """A page of endpoints."""
+
+    items = fields.List(fields.Nested(WebhookOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class DeliveriesQuery(Paged):
+    """Which deliveries, newest first."""
+
+    state = _choice(("pending", "delivered", "failed"), load_default=None)
+
+
+class ReplayIn(Request):
+    """Which deliveries to send again."""
+
+    since = Time(required=True)
+    until = Time(load_default=None, allow_none=True)
+    only_failed = Truth(load_default=False)
+
+
+class PingOut(Schema):
+    """What came back."""
+
+    ok = fields.Boolean(required=True)
+    status = fields.Integer(required=True, allow_none=True)
+    error = fields.String(required=True)
+    duration_ms = fields.Integer(required=True)
+
+
+class AttemptOut(Schema):
+    """One try."""
+
+    id = Identifier()
+    at = Time(required=True)
+    duration_ms = fields.Integer(required=True)
+    status = fields.Integer(required=True, allow_none=True)
+    error = fields.String(required=True)
+    snippet = fields.String()
+
+
+class DeliveryOut(Schema):
+    """An event on its way to an endpoint."""
+
+    id = Identifier(required=True)
+    event_id = Identifier(required=True)
+    webhook_id = Identifier()
+    endpoint_id = Identifier()
+    type = fields.String()
+    state = fields.String(required=True)
+    attempts = fields.Integer()
+    due_at = Time(allow_none=True)
+    last_status = fields.Integer(allow_none=True)
+    last_error = fields.String()
+    created_at = Time(required=True)
+    delivered_at = Time(allow_none=True)
+
+
+class DeliveryWholeOut(DeliveryOut):
+    """A delivery with its tries and the payload, as it is sent."""
+
+    tries = fields.List(fields.Nested(AttemptOut))
+    payload = fields.Raw()
+
+
+class DeliveriesOut(Schema):
+    """A page of deliveries."""
+
+    items = fields.List(fields.Nested(DeliveryOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ReplayedOut(Schema):
+    """How many will be sent again."""
+
+    replayed = fields.Integer(required=True)
+
+
+class TokenIn(Request):
+    """A new token."""
+
+    site = _scope(required=True)
+    role = _choice(ROLES, required=True)
+    name = Prose(most=100, load_default="")
+    expires_at = Time(load_default=None, allow_none=True)
+
+
+class TokenOut(Schema):
+    """A token; ``token`` itself is there once, when it is made."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    role = fields.String(required=True)
+    name = fields.String(required=True)
+    hint = fields.String()
+    token = fields.String()
+    created_at = Time()
+    expires_at = Time(allow_none=True)
+    last_used_at = Time(allow_none=True)
+    revoked_at = Time(allow_none=True)
+
+
+class TokensOut(Schema):
+    """A page of tokens."""
+
+    items = fields.List(fields.Nested(TokenOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ModeratorIn(Request):
+    """A new person; without a password one is made."""
+
+    name = Prose(least=1, most=100, required=True)
+    site = _scope(required=True)
+    role = _choice(HUMAN_ROLES, required=True)
+    password = Prose(least=1, most=1000, load_default=None, allow_none=True)
+
+
+class ModeratorChangeIn(Request):
+    """What to change of a person. ``roles`` maps a site's key, or '*', to a role; null takes it away."""
+
+    roles = fields.Dict(
+        keys=_scope(),
+        values=_choice(HUMAN_ROLES, allow_none=True),
+        load_default=None,
+        validate=validate.Length(1, 100),
+    )
+    disabled = Truth(load_default=None)
+    password = Prose(least=1, most=1000, load_default=None)
+
+
+class RoleOut(Schema):
+    """A role on a site."""
+
+    site = fields.String(required=True)
+    role = fields.String(required=True)
+
+
+class ModeratorOut(Schema):
+    """A person; ``password`` is there once, where the service made it."""
+
+    id = Identifier(required=True)
+    name = fields.String(required=True)
+    roles = fields.List(fields.Nested(RoleOut), required=True)
+    password = fields.String()
+    created_at = Time()
+    disabled_at = Time(allow_none=True)
+
+
+class ModeratorsOut(Schema):
+    """A page of people."""
+
+    items = fields.List(fields.Nested(ModeratorOut), required=True)
+    next = fields.String(required=True, allow_none=True)
