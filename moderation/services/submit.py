@@ -556,7 +556,13 @@ def preview(parts: Parts, site_key: str, body: str, client: Client) -> dict[str,
 
 
 def report_comment(
-    parts: Parts, site_key: str, comment_id: uuid.UUID, reason: str, detail: str, client: Client
+    parts: Parts,
+    site_key: str,
+    comment_id: uuid.UUID,
+    reason: str,
+    detail: str,
+    client: Client,
+    idem: Idempotency | None = None,
 ) -> None:
     """Report a public comment, once a reader; a second report of the same reader changes nothing.
 
@@ -568,6 +574,10 @@ def report_comment(
         if not site_settings(site.settings).reports:
             raise Forbidden("This site takes no reports.")
         hit_rate(session, parts, site, "report", client)
+        reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
+        if reservation is not None and reservation.known is not None:
+            return
+        idempotency.settle(session, parts, reservation, {})
         comment = _public_comment(session, site, comment_id)
         text = normalise_line(detail, "detail")
         if reactions.add_report(session, comment, _reader(parts, site, client, None), reason, text, now):

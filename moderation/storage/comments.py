@@ -326,8 +326,8 @@ def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
     pairs: list[tuple[Any, ColumnElement[bool]]] = [
         (query.min_risk, Comment.risk >= (query.min_risk or 0)),
         (query.reported, Comment.reports > 0 if query.reported else Comment.reports == 0),
-        (query.before, Comment.created_at < query.before),
-        (query.after, Comment.created_at > query.after),
+        (query.before, Comment.created_at < (query.before or query.now)),
+        (query.after, Comment.created_at > (query.after or query.now)),
         (query.text, Comment.body.icontains(query.text or "", autoescape=True)),
         (query.author, Comment.author_name.icontains(query.author or "", autoescape=True)),
     ]
