@@ -69,10 +69,8 @@ def list_rules(query: dict[str, Any]) -> Any:
 )  # fmt: skip
 def add_rule(body: dict[str, Any]) -> Any:
     """Add a rule: a word, pattern (RE2), domain, author or network, and what it does."""
-    return sites.add_rule(
-        guards.parts(), actor(), body["site"], body["kind"], body["value"], body["action"], body["weight"], body["note"],
-        idem=idempotency(),
-    )  # fmt: skip
+    site_key = body.pop("site")
+    return sites.add_rule(guards.parts(), actor(), site_key, **body, idem=idempotency())
 
 
 @calls.call("POST", "/rules/test", body=schemas.RuleTestIn, answer=schemas.RuleTestOut)

@@ -112,7 +112,7 @@ def own_address(url: str | None, origins: tuple[str, ...]) -> str | None:
     if not url or url != url.strip():
         return None
     safe = safe_url(url)
-    if safe is None or guards.origin_of_page(safe) not in {*origins, guards.own_origin()}:
+    if safe is None or guards.origin_of(safe) not in {*origins, guards.own_origin()}:
         return None
     return safe
 

@@ -14,8 +14,8 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from moderation.domain import origin as origins
 from moderation.domain.links import safe_url
-from moderation.domain.origin import origin_of
 from moderation.errors import Forbidden, Invalid, Malformed, ModerationError, TooLarge, UnsupportedMedia
 from moderation.services import submit
 from moderation.services.parts import Parts
@@ -101,16 +101,16 @@ def client() -> Client:
 
 def own_origin() -> str:
     """The origin of the service's own pages."""
-    return origin_of_page(parts().settings.public_url) or ""
+    return origin_of(parts().settings.public_url) or ""
 
 
-def origin_of_page(url: str) -> str | None:
+def origin_of(url: str) -> str | None:
     """The origin of an address, as a browser would name it in ``Origin``; None for what is no safe address."""
     safe = safe_url(url)
     if safe is None:
         return None
     split = urlsplit(safe)
-    return origin_of(f"{split.scheme}://{split.netloc}")
+    return origins.origin_of(f"{split.scheme}://{split.netloc}")
 
 
 def is_cross_site() -> bool:
