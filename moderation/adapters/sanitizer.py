@@ -6,8 +6,9 @@
          -> read once more against the grammar of our own output -> final; nothing changes it after this
 
 Paragraphs, emphasis, code, quotes, lists and links; one newline is a line break, and a bare ``https://...`` is a link.
-Everything else that Markdown knows stays the text that was typed: nothing of a comment is ever lost. So do raw HTML,
-entities and link definitions, all of which would show something else than what was judged.
+Everything else that Markdown knows stays the text that was typed. So do raw HTML, entities and link definitions, all
+of which would show something else than what was judged. For the same reason nothing is hidden: the title of a link
+stands behind it, a link without text shows its address, and words after the fence of a code block are its first line.
 """
 
 import html
@@ -29,7 +30,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from moderation.domain.links import safe_url
-from moderation.domain.text import normalise_body
+from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import Bug, Invalid
 
 MAX_BODY_CHARS = 10_000
@@ -48,12 +49,13 @@ TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre",
 REL = "nofollow ugc noopener noreferrer"
 
 RULES_VERSION = 1
-"""Goes up with every change in this file that changes a result, so that stored HTML can be rendered again."""
+"""Goes up with every release in which this file changes a result, so that stored HTML can be rendered again."""
 
 _Engine = Literal["bleach", "nh3"]
 _BARE_LINK = f'<a rel="{REL}">'
 _TAG = re.compile(rf'<(?:(br)|a href="([^"<>]+)" rel="{REL}"|(/?)(blockquote|code|em|li|ol|p|pre|strong|ul)|(/a))>')
 _ENTITY = re.compile(r"&(#?[0-9A-Za-z]+);")
+_LANGUAGE = re.compile(r"[\w+#.-]{0,20}")
 _ORDERED = re.compile(r"[0-9]+[.)]")
 _ORDERED_FROM_ONE = re.compile(r"0*1[.)]")
 
@@ -74,9 +76,7 @@ class Renderer:
         Raises ``Invalid`` for ``body``: over ``MAX_BODY_CHARS``, or over ``MAX_HTML_CHARS`` when rendered. A body
         that is not normalised yet is normalised first. Takes at most 0.5 s at the limits, whatever the body.
         """
-        if len(body) > MAX_BODY_CHARS:
-            raise Invalid({"body": [f"Longer than {MAX_BODY_CHARS} characters."]})
-        source = normalise_body(body)
+        source = _not_too_long(normalise_body(_not_too_long(body)))  # NFC may treble the length
         final = self.sanitized(_within_limit(self._rendered(source)))
         if links_if_safe(final) is None:
             final = _as_plain_text(source)
@@ -158,6 +158,12 @@ def _href(url: str) -> str | None:
 
 def _has_angle(text: str) -> bool:
     return "<" in text or ">" in text
+
+
+def _not_too_long(body: str) -> str:
+    if len(body) > MAX_BODY_CHARS:
+        raise Invalid({"body": [f"Longer than {MAX_BODY_CHARS} characters."]})
+    return body
 
 
 def _within_limit(markup: str) -> str:
@@ -260,7 +266,9 @@ class _Html(RendererHTML):
         return f"<code>{_escaped(tokens[idx].content)}</code>"
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return f"<pre><code>{_escaped(tokens[idx].content)}</code></pre>\n"
+        info = tokens[idx].info.strip()
+        first_line = "" if _LANGUAGE.fullmatch(info) else info + "\n"
+        return f"<pre><code>{_escaped(first_line + tokens[idx].content)}</code></pre>\n"
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f'<a href="{_escaped(str(tokens[idx].attrs["href"]))}">'
@@ -277,6 +285,7 @@ def _markdown() -> MarkdownIt:
     md.block.ruler.at("blockquote", _quote, {"alt": ["paragraph", "blockquote", "list"]})
     md.block.ruler.at("list", _list, {"alt": ["paragraph", "blockquote"]})
     md.core.ruler.push("shallow_emphasis", _shallow_emphasis)
+    md.core.ruler.push("whole_links", _whole_links)
     md.normalizeLink = lambda url: _href(url) or ""  # type: ignore[method-assign]
     md.validateLink = bool  # type: ignore[method-assign, assignment]
     md.normalizeLinkText = str  # type: ignore[method-assign, assignment]
@@ -307,6 +316,27 @@ def _shallow_emphasis(state: StateCore) -> None:
             depth += min(child.nesting, 0)
             if is_deep:
                 child.type, child.tag, child.nesting, child.content = "text", "", 0, child.markup
+
+
+def _whole_links(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.children and any(child.type == "link_open" for child in token.children):
+            token.children = list(_with_whole_links(token.children))
+
+
+def _with_whole_links(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Links do not nest, so that the last one opened is the one that closes."""
+    link, label = Token("link_open", "a", 1), ""
+    for token in tokens:
+        if token.type == "link_open":
+            link, label = token, ""
+        label += token.content
+        is_end = token.type == "link_close"
+        if is_end and not normalise_line(label, "body"):
+            yield Token("text", "", 0, content=str(link.attrs["href"]))
+        yield token
+        if is_end and (title := normalise_line(str(link.attrs.get("title", "")), "body")):
+            yield Token("text", "", 0, content=f" ({title})")
 
 
 def _major(package: str) -> str:
