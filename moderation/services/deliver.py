@@ -24,7 +24,6 @@ from moderation.errors import Bug, Conflict, Invalid, NotFound, OutboundFailed, 
 from moderation.services import idempotency
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.idempotency import Idempotency
-from moderation.services.listing import MAX_LIMIT, id_after, page
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
 from moderation.storage import audit, outbox, sites
@@ -38,6 +37,7 @@ WORKER = Actor("worker", "worker", "delivery worker")
 MAX_ENDPOINTS = 20
 """Endpoints of one site; every event is written once for each."""
 
+MAX_LIMIT = 100
 MAX_ATTEMPTS_SHOWN = 50
 DELIVERY_STATES = (outbox.PENDING, outbox.DELIVERED, outbox.FAILED)
 
@@ -99,11 +99,16 @@ def list_endpoints(
     parts: Parts, actor: Actor, site_key: str, *, limit: int = 50, cursor: str | None = None
 ) -> dict[str, Any]:
     """The endpoints of a site, oldest first, without their secrets: ``{"items", "next"}``."""
+    _check_limit(limit)
     with read() as session:
         site = site_for(session, actor, site_key, Role.ADMIN)
         listing = f"webhooks:{site.id}"
-        rows = outbox.list_endpoints(session, site.id, limit + 1, id_after(parts, listing, limit, cursor))
-        return page(parts, listing, rows, limit, lambda row: _shown_endpoint(row, site.key))
+        place = read_cursor(parts.vault, listing, cursor)
+        rows = outbox.list_endpoints(session, site.id, limit + 1, None if place is None else place[1])
+    return {
+        "items": [_shown_endpoint(row, site.key) for row in rows[:limit]],
+        "next": write_cursor(parts.vault, listing, None, rows[limit - 1].id) if len(rows) > limit else None,
+    }
 
 
 def show_endpoint(parts: Parts, actor: Actor, endpoint_id: uuid.UUID) -> dict[str, Any]:
@@ -211,6 +216,11 @@ def _state_values(state: str) -> dict[str, Any]:
     raise Invalid({"state": [f"It is '{outbox.ACTIVE}' or '{outbox.DISABLED}'."]})
 
 
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Invalid({"limit": [f"It is a whole number from 1 to {MAX_LIMIT}."]})
+
+
 def _events(events: Sequence[str]) -> list[str]:
     unknown = sorted(set(events) - set(EVENTS))
     if unknown:
@@ -299,8 +309,7 @@ def list_deliveries(
     if state is not None and state not in DELIVERY_STATES:
         raise Invalid({"state": [f"It is one of {', '.join(DELIVERY_STATES)}."]})
     listing = f"deliveries:{endpoint_id}:{state}"
-    if not 1 <= limit <= MAX_LIMIT:
-        raise Invalid({"limit": [f"It is a whole number from 1 to {MAX_LIMIT}."]})
+    _check_limit(limit)
     with read() as session:
         endpoint = _endpoint_for(session, actor, endpoint_id)
         place = read_cursor(parts.vault, listing, cursor)
