@@ -126,34 +126,32 @@ class Profanity:
             if key not in self._openings or index < free_from:
                 continue
             word, last = None, index
-            if key in self._prefixes and end < len(text):
-                following = words[index + 1 : min(index + 1 + self._joined_words, joinable)]
-                word, last = self._joined(text, classes, index, (start, end), following, allowed)
+            if key in self._prefixes and index + 1 < joinable:
+                after, after_end = words[index + 1]
+                # Most words end here: with the next one they are the beginning of nothing listed.
+                if key + classes[after:after_end] in self._openings or classes[start:after_end] in self._openings:
+                    run = words[index : min(index + 1 + self._joined_words, joinable)]
+                    word, followers = self._joined(text, classes, run, allowed)
+                    last += followers
             word = word or self._listed(key, text[start:end], allowed)
             if word is not None:
                 yield Hit(word, start, words[last][1])
                 free_from = last + 1
 
     def _joined(
-        self,
-        text: str,
-        classes: str,
-        index: int,
-        first: tuple[int, int],
-        following: Sequence[tuple[int, int]],
-        allowed: frozenset[str],
+        self, text: str, classes: str, run: Sequence[tuple[int, int]], allowed: frozenset[str]
     ) -> tuple[str | None, int]:
-        """The listed word that word number ``index`` makes with some following ones, and the number of the last."""
-        begin, end = first
+        """The listed word that the first word of ``run`` makes with some that follow, and with how many."""
+        begin, end = run[0]
         spelled, key = text[begin:end], classes[begin:end]
-        for number, (start, end) in enumerate(following, index + 1):
+        for followers, (start, end) in enumerate(run[1:], 1):
             spelled, key, whole = spelled + text[start:end], key + classes[start:end], classes[begin:end]
             word = self._listed(key, spelled, allowed) or self._listed(whole, text[begin:end], allowed)
             if word is not None:
-                return word, number
+                return word, followers
             if key not in self._prefixes and whole not in self._prefixes:
                 break
-        return None, index
+        return None, 0
 
     def _listed(self, key: str, spelled: str, allowed: frozenset[str]) -> str | None:
         if key not in self._entries:
