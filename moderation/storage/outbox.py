@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from moderation.domain.webhook import FAILING_LIMIT, Outcome
 from moderation.storage.db import new_id
 from moderation.storage.models import Attempt, Delivery, Endpoint, Event
+from moderation.storage.types import Utc
 
 ACTIVE = "active"
 DISABLED = "disabled"
@@ -217,14 +218,8 @@ def settle(session: Session, run: Run, results: Sequence[Result], *, now: dateti
     mine = Delivery.lease_token == run.token
     own = set(session.scalars(select(Delivery.id).where(mine).with_for_update(key_share=True)))
     settled = [result for result in results if result.delivery_id in own]
-    for result in settled:
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id == result.delivery_id)
-            .values(**_values_after(result), attempts=Delivery.attempts + 1)
-            .execution_options(synchronize_session=False)
-        )
     if settled:
+        session.connection().execute(_SETTLE, [_values_after(result) for result in settled])
         session.execute(insert(Attempt), [_attempt(result) for result in settled])
     free = update(Delivery).where(mine).values(lease_token=None, leased_until=None)
     session.execute(free.execution_options(synchronize_session=False))
@@ -233,18 +228,32 @@ def settle(session: Session, run: Run, results: Sequence[Result], *, now: dateti
     return reason
 
 
+_SETTLE = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery"))
+    .values(
+        attempts=Delivery.attempts + 1,
+        state=bindparam("new_state"),
+        due_at=func.coalesce(bindparam("new_due_at", type_=Utc), Delivery.due_at),
+        delivered_at=bindparam("new_delivered_at"),
+        last_status=bindparam("new_status"),
+        last_error=bindparam("new_error"),
+    )
+)
+"""One statement for all results of a run."""
+
+
 def _values_after(result: Result) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "lease_token": None,
-        "leased_until": None,
-        "last_status": result.status,
-        "last_error": result.error,
+    is_delivered = result.outcome is Outcome.DELIVERED
+    is_over = is_delivered or result.next_at is None
+    return {
+        "delivery": result.delivery_id,
+        "new_state": DELIVERED if is_delivered else FAILED if is_over else PENDING,
+        "new_due_at": None if is_over else result.next_at,
+        "new_delivered_at": result.at if is_delivered else None,
+        "new_status": result.status,
+        "new_error": result.error,
     }
-    if result.outcome is Outcome.DELIVERED:
-        return values | {"state": DELIVERED, "delivered_at": result.at}
-    if result.next_at is None:
-        return values | {"state": FAILED}
-    return values | {"due_at": result.next_at}
 
 
 def _attempt(result: Result) -> dict[str, Any]:
