@@ -1,0 +1,88 @@
+"""``moderation serve``, ``worker`` and ``demo``: what keeps running."""
+
+import os
+import sys
+
+import click
+
+from moderation import serving
+from moderation.cli.program import require_database
+from moderation.errors import SettingsError, StorageUnavailable
+from moderation.settings import Settings, read_settings
+
+bind_option = click.option(
+    "--bind", default=serving.DEFAULT_BIND, show_default=True, metavar="HOST:PORT", help="Where to listen."
+)
+
+
+@click.command()
+@bind_option
+@click.option("--workers", type=click.IntRange(1, 64), default=serving.DEFAULT_WORKERS, show_default=True)
+@click.option("--no-worker", is_flag=True, help="Without the delivery worker; run 'moderation worker' yourself.")
+def serve(bind: str, workers: int, no_worker: bool) -> None:
+    """Serve by gunicorn with the shipped configuration, and the delivery worker beside it.
+
+    Put a proxy that buffers requests in front; deploy/nginx.conf is one. SIGTERM or Ctrl-C stops.
+    """
+    settings = read_settings()
+    require_database(settings)
+    require_schema(settings)
+    listener = serving.listen(bind)
+    say(f"Listening at {serving.address_of(listener)}. Ctrl-C stops.")
+    sys.exit(serving.serve(listener, workers=workers, with_worker=not no_worker, say=say))
+
+
+@click.command()
+def worker() -> None:
+    """Deliver webhooks; one is enough, several share the work."""
+    from moderation import worker as delivery
+    from moderation.app import create_app
+
+    settings = read_settings()
+    require_database(settings)
+    stop = delivery.stop_on_signals()
+    delivery.run(create_app(settings), stop)
+
+
+@click.command()
+@bind_option
+def demo(bind: str) -> None:
+    """Serve everything with a demo site, for a first look: articles, comments, a moderator, webhooks.
+
+    Kept in ./var/demo, or in MODERATION_HOME; a second run goes on with what is there.
+    """
+    from moderation.cli import demo as demonstration
+
+    listener = serving.listen(bind)
+    url = serving.address_of(listener)
+    os.environ.update(demonstration.environment(url))
+    for line in demonstration.prepare(url, say):
+        click.echo(line)
+    sys.stdout.flush()
+    sys.exit(serving.serve(listener, workers=serving.DEFAULT_WORKERS, with_worker=True, say=say))
+
+
+def require_schema(settings: Settings) -> None:
+    """Raise ``SettingsError`` for an old schema. A database that is away is no reason not to start: /readyz says so."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+
+    from moderation.storage import schema
+    from moderation.storage.db import engine_options
+
+    engine = create_engine(settings.database_url, **engine_options(settings))
+    try:
+        with engine.connect() as connection:
+            there = schema.current(connection)
+    except OperationalError:
+        say(str(StorageUnavailable()))
+        return
+    finally:
+        engine.dispose()
+    if there != schema.newest():
+        raise SettingsError(f"The database is at revision {there}, not {schema.newest()}. Run 'moderation db upgrade'.")
+
+
+def say(line: str) -> None:
+    """A line for the operator, on standard error."""
+    click.echo(line, err=True)

@@ -1,0 +1,53 @@
+"""The sealed values, wherever they are, for a rotation of keys.
+
+Answers kept for idempotency keys are sealed too; they expire within a day and are left to that.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from moderation.storage.models import Comment, Endpoint
+
+COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
+    ("comments", "email_sealed"): Comment.email_sealed,
+    ("endpoints", "secret_sealed"): Endpoint.secret_sealed,
+    ("endpoints", "previous_sealed"): Endpoint.previous_sealed,
+}
+"""Every sealed column that lasts, by the names that are part of its associated data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One sealed value and its place."""
+
+    row_id: uuid.UUID
+    site_id: uuid.UUID
+    value: bytes
+
+
+def count_sealed(session: Session, place: tuple[str, str]) -> int:
+    """How many rows there are to look at, for a progress bar. Scans the table once."""
+    column = COLUMNS[place]
+    return session.scalar(select(func.count()).select_from(column.class_).where(column.is_not(None))) or 0
+
+
+def sealed_values(session: Session, place: tuple[str, str], limit: int, after: uuid.UUID | None) -> Sequence[Sealed]:
+    """Up to ``limit`` values of a column, by id, after the row ``after``."""
+    column = COLUMNS[place]
+    table = column.class_
+    query = select(table.id, table.site_id, column).where(column.is_not(None)).order_by(table.id).limit(limit)
+    rows = session.execute(query if after is None else query.where(table.id > after))
+    return [Sealed(*row) for row in rows]
+
+
+def replace_sealed(session: Session, place: tuple[str, str], old: Sealed, value: bytes) -> bool:
+    """Put a value in the place of ``old``, unless somebody has changed or erased it meanwhile; whether it was done."""
+    column = COLUMNS[place]
+    table = column.class_
+    query = update(table).where(table.id == old.row_id, column == old.value).values({column: value})
+    return bool(session.execute(query.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
