@@ -80,7 +80,7 @@ def repeats(body: str, identical: Sequence[Earlier], similar: Sequence[Earlier])
     ``scores["spam"]`` is the weight: a rule of thumb, not a trained score.
     """
     if not identical and not similar:
-        return Signal("repeats", scores={"spam": 0.0})
+        return Signal("repeats")
     known = {earlier.comment_id for earlier in identical}
     others = [earlier for earlier in similar if earlier.comment_id not in known]
     weight = _weight(identical, 1.0) + _weight(others, 0.6)

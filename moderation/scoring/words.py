@@ -468,29 +468,33 @@ def site_patterns(body: Folded, rules: Rules) -> Signal:
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
     found = []
+    typed = _windows(body.source) if rules.patterns else []
+    folded = _windows(body.text) if rules.patterns and not body.source.isascii() else []
     for row, pattern in rules.patterns:
-        place = _first_place(pattern, body)
-        if place is not None:
-            found.append((row, Evidence(f"The site's pattern {row.value}", (place,))))
+        place = _first_match(pattern, typed)
+        span = Span(*place) if place else None
+        if span is None and (place := _first_match(pattern, folded)):
+            span = body.span(*place)
+        if span is not None:
+            found.append((row, Evidence(f"The site's pattern {row.value}", (span,))))
     return rules_signal("site_patterns", found, broken="pattern" in rules.broken)
 
 
-def _first_place(pattern: Any, body: Folded) -> Span | None:
+def _windows(text: str) -> list[tuple[int, bytes]]:
+    """A text in parts of at most ``PATTERN_WINDOW_BYTES``, with where each begins; encoded once for all patterns."""
+    window = PATTERN_WINDOW_BYTES if text.isascii() else PATTERN_WINDOW_BYTES // 4  # UTF-8: up to 4 bytes each
+    offsets = range(0, max(len(text) - MAX_VALUE_CHARS, 1), window - MAX_VALUE_CHARS)
+    return [(offset, text[offset : offset + window].encode()) for offset in offsets]
+
+
+def _first_match(pattern: Any, windows: Sequence[tuple[int, bytes]]) -> tuple[int, int] | None:
     """The first place is enough for a moderator, and keeps the cost flat."""
-    typed = _first_match(pattern, body.source)
-    if typed is not None or body.source.isascii():
-        return Span(*typed) if typed else None
-    folded = _first_match(pattern, body.text)
-    return body.span(*folded) if folded else None
-
-
-def _first_match(pattern: Any, text: str) -> tuple[int, int] | None:
-    # A character has at most 4 bytes of UTF-8.
-    window = PATTERN_WINDOW_BYTES if text.isascii() else PATTERN_WINDOW_BYTES // 4
-    for offset in range(0, max(len(text) - MAX_VALUE_CHARS, 1), window - MAX_VALUE_CHARS):
-        match = pattern.search(text[offset : offset + window])
+    for offset, encoded in windows:
+        match = pattern.search(encoded)
         if match is not None:
-            return offset + match.start(), offset + match.end()
+            # "ignore": RE2's "\C" matches a single byte, which may be a part of a character.
+            start = offset + len(encoded[: match.start()].decode(errors="ignore"))
+            return start, start + len(match[0].decode(errors="ignore"))
     return None
 
 

@@ -1,6 +1,10 @@
 """THE LIST as a whole: order, failures, and that it never raises."""
 
+import json
 import math
+import os
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +97,33 @@ def test_read_the_list_names_are_unique_and_fit_the_database() -> None:
     assert len(set(names)) == len(names)
     assert all(len(name) <= 40 for name in names)
     assert all(step.cost for step in SIGNALS)
+
+
+def hostile(*path: str) -> Any:
+    folder = os.environ.get("HOSTILE_FIXTURES")
+    if not folder:
+        pytest.skip("HOSTILE_FIXTURES is not set")
+    file = Path(folder, *path)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    return json.loads(text) if file.suffix == ".json" else text.splitlines()
+
+
+@pytest.mark.parametrize(
+    "path", [("blns", "blns.json"), ("payloadbox-xss", "xss-payload-list.txt"), ("csv-injection", "csv-payload.txt")]
+)
+def test_judge_known_payloads_every_signal_available(path: tuple[str, str]) -> None:
+    for body in hostile(*path)[:1_500]:
+        assert all(signal.available for signal in PIPELINE.signals(Candidate(body, body, body, (body,)))), body
+
+
+def test_judge_with_patterns_that_ruin_backtracking_engines_fast_or_refused() -> None:
+    texts = ["a" * 5_000, "1" * 5_000 + "!", " \t" * 2_500, "x,=;<" * 1_000]
+    for value in hostile("redos", "patterns.json")["patterns"]:
+        rules = compile_rules([RuleRow("1", "pattern", value)])
+        began = time.process_time()
+        for text in texts:
+            PIPELINE.signals(Candidate(text, rules=rules))
+        assert time.process_time() - began < 0.5, value
 
 
 RULES = [

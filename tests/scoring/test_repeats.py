@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moderation.domain.policy import Signal
 from moderation.scoring.repeats import NEAR, Earlier, distance, fingerprint, repeats
 
 LONG = "Our watches are the finest in town and every one of them is sold at half the price with free delivery to you"
@@ -15,7 +16,7 @@ def earlier(count: int, state: str, *, same_thread: bool = False) -> list[Earlie
 
 @pytest.mark.parametrize("other", [LONG.upper(), LONG.replace(" ", "\n \n"), LONG.replace("o", "о"), f"  {LONG}\u200b"])
 def test_fingerprint_of_the_same_text_in_disguise_equal(other: str) -> None:
-    assert fingerprint(other) == fingerprint(LONG) or fingerprint(other).exact == fingerprint(LONG).exact
+    assert fingerprint(other) == fingerprint(LONG)
 
 
 def test_fingerprint_is_stable_between_versions() -> None:
@@ -56,8 +57,7 @@ def test_distance_of_negative_and_positive_counts_64_bits() -> None:
 
 
 def test_judge_no_earlier_ones_nothing() -> None:
-    signal = repeats(LONG, [], [])
-    assert (signal.weight, signal.evidence, signal.scores) == (0, (), {"spam": 0})
+    assert repeats(LONG, [], []) == Signal("repeats")
 
 
 def test_judge_same_text_as_spam_says_so_and_weighs_most() -> None:
