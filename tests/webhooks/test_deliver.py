@@ -735,7 +735,7 @@ def test_endpoint_of_another_site_is_not_there_and_a_moderator_may_not(
         lambda actor: deliver.add_endpoint(parts, actor, "news", receiver.url),
         lambda actor: deliver.list_endpoints(parts, actor, "news"),
         lambda actor: deliver.show_endpoint(parts, actor, endpoint_id),
-        lambda actor: deliver.change_endpoint(parts, actor, endpoint_id, state="disabled"),
+        lambda actor: deliver.change_endpoint(parts, actor, endpoint_id, events=["comment.spam"]),
         lambda actor: deliver.rotate_secret(parts, actor, endpoint_id),
         lambda actor: deliver.ping_endpoint(parts, actor, endpoint_id),
         lambda actor: deliver.list_deliveries(parts, actor, endpoint_id),
