@@ -177,16 +177,20 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         statuses.add(404)
     if "requestBody" in operation:
         statuses |= {400, 413, 415, 422}
-    if any(one.get("in") == "query" for one in parameters):
-        statuses |= {400, 422}
+    for parameter in parameters:
+        if parameter.get("in") == "query":
+            statuses.add(400)
+            _without_null(parameter["schema"])
     if "security" in operation:
-        statuses |= {401, 403}
+        statuses |= {401, 403, 404}
     if notes.get("x-rate") or notes.get("x-page"):
         statuses |= {403, 429}
     if notes.get("x-conflict"):
         statuses.add(409)
     if "/api/" in path or "{site}" in path:
-        statuses.add(503)
+        statuses |= {422, 503}
+    if notes.get("x-token"):
+        statuses.add(401)
     if notes.get("x-creates"):
         parameters.append({"$ref": "#/components/parameters/Idempotency-Key"})
     if "edit token" in operation.get("summary", "") + operation.get("description", ""):
@@ -197,6 +201,16 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     if not parameters:
         del operation["parameters"]
     _describe_answers(operation, statuses, notes)
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """A query has no null: a parameter that is not given is not there."""
+    if isinstance(schema.get("type"), list):
+        schema["type"] = next(kind for kind in schema["type"] if kind != "null")
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    if "default" in schema and schema["default"] is None:
+        del schema["default"]
 
 
 def _describe_answers(operation: dict[str, Any], statuses: set[int], notes: dict[str, Any]) -> None:

@@ -77,7 +77,6 @@ def install(app: Flask, settings: Settings) -> None:
     app.url_map.converters["site"] = SiteConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["MAX_FORM_PARTS"] = 100
     if settings.proxy_hops:
@@ -131,10 +130,7 @@ def _identify() -> None:
 
 
 def _guard() -> Response | None:
-    most = LARGER_BODIES.get(request.blueprint or "", parts().settings.max_body_bytes)
-    request.max_content_length = most
-    if request.content_length is not None and request.content_length > most:
-        raise TooLarge(f"At most {most} bytes.")
+    _guard_size()
     if len(request.query_string) > MAX_QUERY_CHARS:
         raise Invalid({"query": ["The query is too long."]})
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -145,6 +141,18 @@ def _guard() -> Response | None:
         _guard_type()
         _guard_query()
     return None
+
+
+def _guard_size() -> None:
+    most = LARGER_BODIES.get(request.blueprint or "", parts().settings.max_body_bytes)
+    # One more than that: werkzeug cuts a body without a length at its limit and says nothing.
+    request.max_content_length = most + 1
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        size = len(request.get_data(cache=True))
+    else:
+        size = request.content_length or 0
+    if size > most:
+        raise TooLarge(f"At most {most} bytes.")
 
 
 def _guard_type() -> None:

@@ -82,7 +82,7 @@ def readyz() -> Any:
     return {"status": "ok" if ready else "not ready", "checks": checks}, 200 if ready else 503
 
 
-@calls.call("GET", "/metrics", answer_type="text/plain")
+@calls.call("GET", "/metrics", answer_type="text/plain", doc={"x-token": True})
 def metrics() -> Response:
     """Give figures to Prometheus. Where MODERATION_METRICS_TOKEN is set, it is asked for as a bearer token."""
     token = guards.parts().settings.metrics_token

@@ -1,0 +1,64 @@
+"""The API's tests run on SQLite; those that concern what a database keeps ask for both, by ``database_url``."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless the test asks for another by an indirect parameter."""
+    kind = getattr(request, "param", "sqlite")
+    return str(request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def hostile() -> Path:
+    """The folder of hostile fixtures; skips without one."""
+    folder = os.environ.get("HOSTILE_FIXTURES")
+    if not folder:
+        pytest.skip("HOSTILE_FIXTURES is not set")
+    return Path(folder)
+
+
+@pytest.fixture
+def assert_problem() -> Callable[..., dict[str, Any]]:
+    """Asserts that an answer is a problem document of a status, in the one shape; returns the document."""
+
+    def check(answer: Any, status: int) -> dict[str, Any]:
+        assert answer.status_code == status, answer.text
+        assert answer.content_type == "application/problem+json"
+        document: dict[str, Any] = answer.get_json(force=True)
+        assert set(document) - {"errors"} == {"type", "title", "status", "detail"}
+        assert document["status"] == status
+        assert document["type"].startswith("/problems/")
+        assert document["title"]
+        assert document["detail"]
+        assert "Traceback" not in answer.text
+        assert answer.headers["X-Request-Id"]
+        assert answer.headers["Cache-Control"] == "no-store"
+        return document
+
+    return check
+
+
+@pytest.fixture
+def submission() -> dict[str, Any]:
+    """A submission as in the contract."""
+    return {
+        "thread": {"key": "2025/07/arms-pause", "url": "https://news.example/2025/07/arms-pause", "title": "Arms pause"},
+        "parent_id": None,
+        "author": {"name": "Ana", "email": "ana@example.org", "url": None},
+        "body": "A calm and useful remark.",
+    }
+
+
+@pytest.fixture
+def approved(submit: Any, decide: Any) -> dict[str, Any]:
+    """The answer of 202 to a comment that is approved by now."""
+    made: dict[str, Any] = submit()
+    assert decide(made["id"]).status_code == 200
+    return made
