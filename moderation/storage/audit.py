@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import BigInteger, Row, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor
@@ -93,7 +93,7 @@ def append(
         "data": _plain(data or {}),
         "previous": _last_hash(session, chain),
     }
-    session.execute(insert(AuditLine).values(**line, hash=_hash(line, key)))
+    session.execute(_INSERT, {**line, "hash": _hash(line, key)})
 
 
 def page(
@@ -163,16 +163,21 @@ def _chain(site_id: uuid.UUID | None) -> str:
     return NO_SITE if site_id is None else str(site_id)
 
 
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
+_INSERT = insert(AuditLine.__table__)  # type: ignore[arg-type]
+_LAST_HASH = select(AuditLine.hash).where(AuditLine.chain == bindparam("of")).order_by(AuditLine.seq.desc()).limit(1)
+"""Built once: to build a statement takes longer than to run it."""
+
+
 def _lock(session: Session, chain: str) -> None:
     """Let one transaction at a time add to the chain; two would follow the same line."""
     if is_postgres(session):
         number = int.from_bytes(hashlib.sha256(b"audit:" + chain.encode()).digest()[:8], "big", signed=True)
-        session.execute(select(func.pg_advisory_xact_lock(number)))
+        session.execute(_LOCK, {"number": number})
 
 
 def _last_hash(session: Session, chain: str) -> bytes:
-    last = select(AuditLine.hash).where(AuditLine.chain == chain).order_by(AuditLine.seq.desc()).limit(1)
-    return session.scalar(last) or GENESIS
+    return session.scalar(_LAST_HASH, {"of": chain}) or GENESIS
 
 
 def _hash(line: Mapping[str, Any], key: bytes | None) -> bytes:

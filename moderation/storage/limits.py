@@ -9,23 +9,22 @@ import hashlib
 import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, cast
 
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Select, case, delete, select
+from sqlalchemy import Table, bindparam, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from moderation.errors import Bug, RateLimited
 from moderation.storage.db import is_postgres
 from moderation.storage.models import Counter
 
 UNLIMITED = ("", "none")
-
-Value = TypeVar("Value")
 
 
 def hit(session: Session, limit: str, key: bytes | str, now: datetime) -> None:
@@ -69,25 +68,18 @@ class CounterStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter and return its value, by one atomic statement; an expired one starts again from zero."""
-        insert = (postgresql.insert if is_postgres(self._session) else sqlite.insert)(Counter)
-        statement = insert.values(key=_hash(key), value=amount, expires_at=self._now + timedelta(seconds=expiry))
-        new, over = statement.excluded, Counter.expires_at <= self._now
-        upsert = statement.on_conflict_do_update(
-            index_elements=[Counter.key],
-            set_={
-                "value": case((over, new.value), else_=Counter.value + new.value),
-                "expires_at": case((over, new.expires_at), else_=Counter.expires_at),
-            },
-        ).returning(Counter.value)
-        return self._session.execute(upsert).scalar_one()
+        expires_at = self._now + timedelta(seconds=expiry)
+        values = {"of": _hash(key), "amount": amount, "ends": expires_at, "now": self._now}
+        upsert = _upsert(is_postgres(self._session))
+        return int(self._session.execute(upsert, values).scalar_one())
 
     def get(self, key: str) -> int:
         """The value of a counter; 0 where there is none or its window is over."""
-        return self._session.scalar(self._open(key, Counter.value)) or 0
+        return self._session.scalar(_VALUE, self._open(key)) or 0
 
     def get_expiry(self, key: str) -> float:
         """When the window ends, in seconds since the epoch; now, where none is open."""
-        end = self._session.scalar(self._open(key, Counter.expires_at))
+        end = self._session.scalar(_EXPIRES_AT, self._open(key))
         return (end or self._now).astimezone(UTC).timestamp()
 
     def check(self) -> bool:
@@ -102,8 +94,31 @@ class CounterStorage(Storage):
         """Delete one counter."""
         self._session.execute(delete(Counter).where(Counter.key == _hash(key)))
 
-    def _open(self, key: str, column: InstrumentedAttribute[Value]) -> Select[Value]:
-        return select(column).where(Counter.key == _hash(key), Counter.expires_at > self._now)
+    def _open(self, key: str) -> dict[str, Any]:
+        return {"of": _hash(key), "now": self._now}
+
+
+_counters = Counter.__table__
+_OPEN = (_counters.c.key == bindparam("of"), _counters.c.expires_at > bindparam("now"))
+_VALUE = select(_counters.c.value).where(*_OPEN)
+_EXPIRES_AT = select(_counters.c.expires_at).where(*_OPEN)
+
+
+@lru_cache
+def _upsert(postgres: bool) -> ReturningInsert[Any]:
+    """The statement of ``incr``, built once, on the table itself: by the mapped class it takes twice as long."""
+    insert = (postgresql.insert if postgres else sqlite.insert)(cast("Table", _counters)).values(
+        key=bindparam("of"), value=bindparam("amount"), expires_at=bindparam("ends")
+    )
+    new, old = insert.excluded, _counters.c
+    over = old.expires_at <= bindparam("now")
+    return insert.on_conflict_do_update(
+        index_elements=[old.key],
+        set_={
+            "value": case((over, new.value), else_=old.value + new.value),
+            "expires_at": case((over, new.expires_at), else_=old.expires_at),
+        },
+    ).returning(old.value)
 
 
 def _refuse(limiter: FixedWindowRateLimiter, exceeded: list[RateLimitItem], key: bytes | str, now: datetime) -> None:
