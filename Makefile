@@ -1,0 +1,68 @@
+# `make run` for a first look, `make test` for all tests. Nothing but Python 3.11 or newer is needed.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+.PHONY: help run test check format lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that runs and is new enough makes the virtual environment.
+PYTHONS := python3.13 python3.12 python3.11 python3
+BIND ?= 127.0.0.1:8080
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.for-run ## Start a demo: articles, comments, a moderator, webhooks. BIND=HOST:PORT for another address.
+	@exec $(BIN)/moderation demo --bind $(BIND)
+
+test: $(VENV)/.for-tests ## Run all tests, on SQLite and on a PostgreSQL of their own.
+	$(BIN)/pytest -q -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.for-tests ## Format the code.
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+lock: ## Lock the dependencies anew, with their hashes (for maintainers; needs uv). UPGRADE=1 takes newer ones.
+	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml --group build --group dev $(LOCK) -c requirements.txt -o requirements-dev.txt
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	$(if $(UPGRADE),--upgrade)
+
+clean: ## Remove the virtual environment and caches; keep ./var, where data may be.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- The virtual environment, in steps that are done again only when what they depend on has changed.
+
+$(BIN)/python:
+	@for name in $(PYTHONS); do \
+		if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			echo "Making $(VENV) with $$($$name --version) ..."; \
+			$$name -m venv $(VENV) && exit 0; \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer, with its venv module, is needed and was not found." >&2; \
+	echo "On Debian and Ubuntu: apt install python3 python3-venv" >&2; \
+	rm -rf $(VENV); exit 1
+
+$(VENV)/.for-run: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing $$(grep -c == requirements.txt) locked packages, about half a minute ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.for-tests: requirements-dev.txt $(VENV)/.for-run
+	@echo "Installing $$(grep -c == requirements-dev.txt) locked packages for the tests, about a minute ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
