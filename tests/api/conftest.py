@@ -1,11 +1,17 @@
 """The API's tests run on SQLite; those that concern what a database keeps ask for both, by ``database_url``."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from moderation.app import create_app
+from tests.conftest import People, dispose, make_people, make_settings
 
 
 @pytest.fixture
@@ -62,3 +68,29 @@ def approved(submit: Any, decide: Any) -> dict[str, Any]:
     made: dict[str, Any] = submit()
     assert decide(made["id"]).status_code == 200
     return made
+
+
+@pytest.fixture(scope="session")
+def shared_app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application on SQLite for all tests that change nothing, or nothing that another one looks at."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(sqlite_template, folder / "moderation.db")
+    app = create_app(make_settings(folder, f"sqlite:///{folder / 'moderation.db'}"))
+    app.testing = True
+    with app.app_context():
+        app.extensions["people"] = make_people(app.extensions["moderation"])
+    yield app
+    dispose(app)
+
+
+@pytest.fixture
+def caller(shared_app: Flask) -> FlaskClient:
+    """A caller of ``shared_app``."""
+    return shared_app.test_client()
+
+
+@pytest.fixture
+def everybody(shared_app: Flask) -> People:
+    """The people of ``shared_app``."""
+    people: People = shared_app.extensions["people"]
+    return people
