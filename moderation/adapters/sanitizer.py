@@ -16,16 +16,18 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 import bleach
 import nh3
 from bleach.html5lib_shim import Filter  # type: ignore[attr-defined]
 from linkify_it import LinkifyIt
-from markdown_it import MarkdownIt
+from markdown_it import MarkdownIt, helpers
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
@@ -39,11 +41,17 @@ MAX_BODY_CHARS = 10_000
 MAX_HTML_CHARS = 65_536
 """Longest result. Markdown can grow tenfold (a list of links), and each reader of the thread receives it."""
 
+MAX_HTML_TAGS = 4_000
+"""Most tags in the result, opening and closing: bleach takes some 60 µs for each. Prose of full length has 200."""
+
 MAX_NESTING = 8
 """Depth of quotes (a list counts twice), and of emphasis within emphasis; what is deeper stays the text it was."""
 
 MAX_LINK_MARKS = 100
 """Times that ``[`` or ``://`` may occur for links to be made at all: both cost time squared in the Markdown parser."""
+
+MAX_LABEL_CHARS = 500
+"""How far the parser looks for the ``]`` of a link; without it each ``[`` is followed to the end of the paragraph."""
 
 TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
 REL = "nofollow ugc noopener noreferrer"
@@ -73,8 +81,8 @@ class Renderer:
     def html(self, body: str) -> str:
         """Return ``body``, which is Markdown, as the HTML that is stored and shown. "" for a blank body.
 
-        Raises ``Invalid`` for ``body``: over ``MAX_BODY_CHARS``, or over ``MAX_HTML_CHARS`` when rendered. A body
-        that is not normalised yet is normalised first. Takes at most 0.5 s at the limits, whatever the body.
+        Raises ``Invalid`` for ``body``: over ``MAX_BODY_CHARS``, or over ``MAX_HTML_CHARS`` or ``MAX_HTML_TAGS``
+        when rendered. A body that is not normalised yet is normalised first. Takes at most 0.5 s at the limits.
         """
         source = _not_too_long(normalise_body(_not_too_long(body)))  # NFC may treble the length
         final = self.sanitized(_within_limit(self._rendered(source)))
@@ -167,7 +175,7 @@ def _not_too_long(body: str) -> str:
 
 
 def _within_limit(markup: str) -> str:
-    if len(markup) > MAX_HTML_CHARS:
+    if len(markup) > MAX_HTML_CHARS or markup.count("<") > MAX_HTML_TAGS:
         raise Invalid({"body": ["Too much markup: rendered, it is over the limit."]})
     return markup
 
@@ -286,6 +294,7 @@ def _markdown() -> MarkdownIt:
     md.block.ruler.at("list", _list, {"alt": ["paragraph", "blockquote"]})
     md.core.ruler.push("shallow_emphasis", _shallow_emphasis)
     md.core.ruler.push("whole_links", _whole_links)
+    md.helpers = SimpleNamespace(**{**vars(helpers), "parseLinkLabel": _label_end})  # type: ignore[assignment]
     md.normalizeLink = lambda url: _href(url) or ""  # type: ignore[method-assign]
     md.validateLink = bool  # type: ignore[method-assign, assignment]
     md.normalizeLinkText = str  # type: ignore[method-assign, assignment]
@@ -303,6 +312,15 @@ def _list(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bo
     if not silent and _ORDERED.match(state.src, start) and not _ORDERED_FROM_ONE.match(state.src, start):
         return False
     return state.level < MAX_NESTING and list_block(state, start_line, end_line, silent)
+
+
+def _label_end(state: StateInline, start: int, disable_nested: bool = False) -> int:
+    """The parser's own, within ``MAX_LABEL_CHARS``. What it learns of backticks there does not hold for the rest."""
+    whole, scanned, backticks = state.posMax, state.backticksScanned, dict(state.backticks)
+    state.posMax = min(whole, start + MAX_LABEL_CHARS)
+    end = helpers.parseLinkLabel(state, start, disable_nested)
+    state.posMax, state.backticksScanned, state.backticks = whole, scanned, backticks
+    return end
 
 
 def _shallow_emphasis(state: StateCore) -> None:

@@ -196,6 +196,11 @@ def test_html_nested_too_deep_stays_text(renderer: Renderer, body: str) -> None:
     assert len(reading.text.replace("\n", "")) > len(body) - 60
 
 
+def test_html_code_across_the_end_of_a_label_search_stays_code(renderer: Renderer) -> None:
+    code = "<code>" + "b " * 300 + "c</code>"
+    assert renderer.html("[a `" + "b " * 300 + "c` d `e`") == f"<p>[a {code} d <code>e</code></p>"
+
+
 def test_html_more_possible_links_than_allowed_are_text(renderer: Renderer) -> None:
     few, many = "http://a.example " * MAX_LINK_MARKS, "http://a.example " * (MAX_LINK_MARKS + 1)
     assert len(renderer.links(renderer.html(few))) == MAX_LINK_MARKS
@@ -203,7 +208,9 @@ def test_html_more_possible_links_than_allowed_are_text(renderer: Renderer) -> N
     assert Reading(renderer.html(many)).text == many.strip()
 
 
-@pytest.mark.parametrize("body", ["a" * (MAX_BODY_CHARS + 1), "\u0958" * MAX_BODY_CHARS, "> a\n\n" * 2_000, "\ud800"])
+@pytest.mark.parametrize(
+    "body", ["a" * (MAX_BODY_CHARS + 1), "\u0958" * MAX_BODY_CHARS, "> a\n\n" * 2_000, "a\n" * 5_000, "\ud800"]
+)
 def test_html_over_a_limit_or_no_text_is_invalid(renderer: Renderer, body: str) -> None:
     with pytest.raises(Invalid) as refusal:
         renderer.html(body)
@@ -385,12 +392,12 @@ def hostile_lines(*path: str) -> list[str]:
     return [line for line in (json.loads(text) if file.suffix == ".json" else text.splitlines()) if line.strip()]
 
 
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("part", range(16))
 def test_html_every_known_payload_is_text(part: int) -> None:
-    """In ten parts; each as a line of its own and as a link's target."""
+    """In parts; each as a line of its own and as a link's target."""
     payloads = hostile_lines("payloadbox-xss", "xss-payload-list.txt")
     assert len(payloads) > 6_000
-    for payload in payloads[part::10]:
+    for payload in payloads[part::16]:
         assert_safe_in_both(f"{payload}\n\n[a]({payload})"[:MAX_BODY_CHARS])
 
 
@@ -499,6 +506,7 @@ SLOW = {
         ]
     },
     "brackets closed": "[" * 5_000 + "]" * 5_000,
+    "far labels at the guard": "[a " * (MAX_LINK_MARKS - 1) + ";\n" * 4_700 + "](b",
     "brackets at the guard": "[" * MAX_LINK_MARKS + "a" * 9_000,
     "urls at the guard": ("http://a.b/" + "!," * 44) * (MAX_LINK_MARKS - 1),
     "open hosts at the guard": ("http://[" + "a." * 45) * (MAX_LINK_MARKS // 2),
