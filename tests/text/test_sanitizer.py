@@ -423,8 +423,9 @@ def test_html_every_naughty_string_is_safe() -> None:
         assert_safe_in_both(naughty)
 
 
-def test_html_every_url_test_is_safe_as_a_target() -> None:
-    for case in hostile_urls():
+@pytest.mark.parametrize("part", range(4))
+def test_html_every_url_test_is_safe_as_a_target(part: int) -> None:
+    for case in hostile_urls()[part::4]:
         assert_safe_in_both(f"[a]({case}) <{case}> {case}"[:MAX_BODY_CHARS])
 
 
