@@ -53,7 +53,7 @@ class Vault:
         self._index_key = settings.index_key
         self._secret_key = settings.secret_key
         self._site_key = lru_cache(maxsize=4_096)(self._derive_site_key)
-        self._signing_key = lru_cache(maxsize=64)(self._derive_signing_key)
+        self._signing_key = lru_cache(maxsize=1_024)(self._derive_signing_key)
 
     def seal(self, plain: bytes, *, table: str, column: str, row_id: uuid.UUID, site_id: uuid.UUID) -> bytes:
         """Encrypt ``plain`` for one place: it opens nowhere but in this table, column, row and site.
