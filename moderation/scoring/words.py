@@ -160,8 +160,9 @@ class Profanity:
         return next((word for word in matching if word not in allowed), None)
 
     def _compared(self, key: str, spelled: str) -> tuple[str, ...]:
-        """The listed words that ``spelled`` is a variant of, by the library's own comparison."""
-        return tuple(str(entry) for entry in self._entries[key] if entry == spelled)
+        """The listed words that ``spelled`` is a variant of, by the library's own comparison; the same one first."""
+        matching = [str(entry) for entry in self._entries[key] if entry == spelled]
+        return tuple(sorted(matching, key=lambda word: (word != spelled, word)))
 
 
 class _Classes(dict[int, str]):

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.domain.comment import State
@@ -84,6 +84,7 @@ SIGNALS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(SIGNALS, max_size=5),
     st.builds(Policy, st.sampled_from(["hold", "auto", ""]), NUMBERS, NUMBERS, st.booleans()),

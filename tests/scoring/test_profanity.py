@@ -110,7 +110,7 @@ def test_find_words_of_the_whole_list_each_is_found_as_by_the_library() -> None:
 def test_find_words_in_real_comments_same_places_as_library() -> None:
     lines = (Path(os.environ["SHARED_DATA"]) / "replay.jsonl").read_text(encoding="utf-8").splitlines()
     bodies = [body for line in lines if len(body := json.loads(line)["submission"]["body"]) < 300]
-    for body in random.Random(2).sample(bodies, 20):
+    for body in random.Random(2).sample(bodies, 12):
         assert censored(OURS, body) == LIBRARY.censor(body), body
 
 
@@ -158,6 +158,10 @@ def test_judge_with_allowed_word_drops_it_and_keeps_the_others() -> None:
     rules = compile_rules([RuleRow("1", "allow", "God"), RuleRow("2", "allow", "virgin olive oil")])
     assert profanity(OURS, fold("g0d and God and virgin olive oil"), rules).weight == 0
     assert profanity(OURS, fold("god, a virgin"), rules).evidence[0].text.count('"') == 2
+
+
+def test_find_word_that_is_listed_itself_named_as_such() -> None:
+    assert [hit.word for hit in OURS.hits("sh1t, shit")] == ["sh1t", "shit"]
 
 
 def test_list_of_often_harmless_words_holds_only_words_of_the_library() -> None:

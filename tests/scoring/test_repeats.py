@@ -1,7 +1,7 @@
 """Fingerprints and what repeats weigh."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.domain.policy import Signal
@@ -31,6 +31,7 @@ def test_fingerprint_of_short_text_has_no_bands() -> None:
     assert fingerprint("").simhash == 0
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_fingerprint_of_any_text_fits_the_database(text: str) -> None:
     found = fingerprint(text)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.domain.policy import Forces, Signal
@@ -58,6 +58,7 @@ def test_find_site_word_inside_allowed_phrase_not_found() -> None:
     assert words_found("casino", "Casino Royale, not a casino", allow) == ["casino"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab *é\u200bа", min_size=1, max_size=6), st.text(alphabet="ab é\u200bа\n", max_size=30))
 def test_find_any_word_in_any_text_spans_fit(value: str, text: str) -> None:
     signal = site_words(fold(text), compile_rules([RuleRow("1", "word", value)]))
@@ -89,6 +90,12 @@ def test_match_pattern_on_folded_copy_found_in_source() -> None:
 def test_match_pattern_behind_the_first_window_found() -> None:
     text = "x" * (PATTERN_WINDOW_BYTES * 2 - 3) + " needle "
     assert text[judged_pattern("needle", text).evidence[0].spans[0].start :].startswith("needle")
+
+
+def test_match_pattern_of_single_bytes_available_with_a_span_in_the_text() -> None:
+    signal = judged_pattern(r"\C", "é")
+    assert signal.available
+    assert all(0 <= span.start <= span.end <= 1 for evidence in signal.evidence for span in evidence.spans)
 
 
 def test_match_pattern_that_ruins_backtracking_engines_fast() -> None:
@@ -159,6 +166,7 @@ def test_save_rule_that_is_right_accepted(kind: str, value: str) -> None:
     assert not compile_rules([RuleRow("1", kind, value)]).broken
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["word", "pattern", "domain", "author", "network", "allow", "?"]), st.text(max_size=40))
 def test_save_any_rule_accepted_or_invalid_and_compiles_alike(kind: str, value: str) -> None:
     try:
