@@ -86,7 +86,7 @@ SIGNALS = (
     Step(
         "repeats",
         lambda c: repeats.repeats(c.facts.body, c.facts.identical, c.facts.similar),
-        "2 µs; the fingerprint, made before: 50 µs",
+        "2 µs; the fingerprint, made before: 200 µs",
     ),
     # How it was sent, and by whom.
     Step("honeypot", lambda c: behaviour.honeypot(c.facts.honeypot), "1 µs"),
