@@ -83,14 +83,6 @@ def postgres_server() -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty, migrated database; once on each kind."""
-    if request.param == "sqlite":
-        return str(request.getfixturevalue("sqlite_url"))
-    return str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """An empty, migrated SQLite database."""
@@ -108,6 +100,12 @@ def postgres_url(postgres_server: str) -> str:
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
     engine.dispose()
     return postgres_server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty, migrated database; once on each kind."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
 def make_settings(home: Path, database_url: str, **changes: Any) -> Settings:
@@ -128,24 +126,62 @@ def make_settings(home: Path, database_url: str, **changes: Any) -> Settings:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings on the test's database."""
-    return make_settings(tmp_path, database_url)
-
-
-@pytest.fixture
 def clock() -> Clock:
-    """The clock of ``app``."""
-    return Clock()
+    """The clock of ``app``, at the present time."""
+    CLOCK.now = datetime.now(UTC).replace(microsecond=0)
+    return CLOCK
 
 
-@pytest.fixture
-def app(settings: Settings, clock: Clock) -> Iterator[Flask]:
-    """The application, on SQLite and on PostgreSQL."""
-    app = create_app(settings, clock=clock)
+CLOCK = Clock()
+
+
+@pytest.fixture(scope="session")
+def sqlite_app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on SQLite; building it takes longer than emptying its database."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copy(sqlite_template, home / "moderation.db")
+    app = create_app(make_settings(home, f"sqlite:///{home / 'moderation.db'}"), clock=CLOCK)
     app.testing = True
     yield app
     dispose(app)
+
+
+@pytest.fixture(scope="session")
+def postgres_app(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on PostgreSQL."""
+    app = create_app(make_settings(tmp_path_factory.mktemp("home"), postgres_server), clock=CLOCK)
+    app.testing = True
+    yield app
+    dispose(app)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def app(request: pytest.FixtureRequest, clock: Clock) -> Flask:
+    """The application with an empty database, on SQLite and on PostgreSQL. Shared: do not change it."""
+    app: Flask = request.getfixturevalue("sqlite_app" if request.param == "sqlite" else "postgres_app")
+    with app.app_context():
+        empty(app.extensions["sqlalchemy"].engine)
+    return app
+
+
+def empty(engine: sa.Engine) -> None:
+    """Remove every row."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+            connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+            return
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture
+def settings(app: Flask) -> Settings:
+    """The settings of ``app``."""
+    found: Settings = app.extensions["moderation"].settings
+    return found
 
 
 def dispose(app: Flask) -> None:

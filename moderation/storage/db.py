@@ -1,11 +1,12 @@
 """The database handle and the two kinds of transaction. Everything that touches the database goes through here.
 
 SQLite runs in WAL with ``synchronous=FULL`` (an answer "accepted" survives a power cut), foreign keys on, a busy
-timeout of five seconds; writers begin IMMEDIATE, so that a transaction that reads and then writes never fails half-way for a
-stale snapshot. PostgreSQL runs READ COMMITTED by psycopg 3; decisions rest on row counts there as on SQLite.
+timeout of ten seconds; writers begin IMMEDIATE, so that a transaction that reads and then writes never fails half-way
+for a stale snapshot. PostgreSQL runs READ COMMITTED by psycopg 3; decisions rest on row counts there as on SQLite.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,8 +21,12 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from moderation.errors import Bug, StorageUnavailable
 from moderation.settings import Settings
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
+
+_sqlite_writers = threading.Lock()
+"""Writers of this process queue here before they try SQLite's own lock, whose waiting is by naps and knows no order:
+among eight threads the unlucky one would wait for seconds."""
 
 _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
@@ -103,7 +108,7 @@ def write() -> Iterator[Session]:
     session.close()
     session.info[_WRITING] = True
     try:
-        with _translated_errors(), _rolled_back_on_error(session):
+        with _turn(session), _translated_errors(), _rolled_back_on_error(session):
             session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
             yield session
             session.commit()
@@ -124,6 +129,20 @@ def read() -> Iterator[Session]:
             yield session
     finally:
         session.close()
+
+
+@contextmanager
+def _turn(session: Session) -> Iterator[None]:
+    """On SQLite, wait for this process's other writers first."""
+    if is_postgres(session):
+        yield
+        return
+    if not _sqlite_writers.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        raise StorageUnavailable
+    try:
+        yield
+    finally:
+        _sqlite_writers.release()
 
 
 @contextmanager

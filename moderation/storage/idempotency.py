@@ -31,7 +31,7 @@ def take(
     values = {"scope": scope, "key_hash": key_hash, "id": row_id, "request_hash": request_hash}
     values |= {"status": 0, "answer": b"", "expires_at": expires_at}
     statement = insert.values(**values).on_conflict_do_nothing(index_elements=["scope", "key_hash"])
-    if session.execute(statement).rowcount == 1:  # type: ignore[attr-defined]
+    if session.scalar(statement.returning(IdempotencyKey.id)) is not None:
         return None
     return session.scalars(select(IdempotencyKey).where(*mine)).one()
 

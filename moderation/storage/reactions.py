@@ -17,7 +17,7 @@ def add_report(session: Session, comment: Comment, reader_key: bytes, reason: st
     values = {"id": new_id(), "site_id": comment.site_id, "comment_id": comment.id, "reader_key": reader_key}
     values |= {"reason": reason, "detail": detail, "created_at": now}
     statement = insert.values(**values).on_conflict_do_nothing(index_elements=["comment_id", "reader_key"])
-    if session.execute(statement).rowcount != 1:  # type: ignore[attr-defined]
+    if session.scalar(statement.returning(Report.id)) is None:
         return False
     session.execute(update(Comment).where(Comment.id == comment.id).values(reports=Comment.reports + 1))
     return True
