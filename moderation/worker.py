@@ -7,7 +7,7 @@ one thread. What is leased when the process is killed comes back when its lease 
 import os
 import queue
 import signal
-import socket
+import platform
 import threading
 import time
 from types import FrameType
@@ -64,7 +64,7 @@ class _Worker:
         self._app = app
         self._stop = stop
         self._parts: Parts = app.extensions["moderation"]
-        self._name = f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
+        self._name = f"{platform.node()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
         self._threads = self._parts.settings.worker_threads
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
