@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json
+from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json, noticed
 from moderation.domain.site import SiteSettings
 from moderation.scoring.pipeline import Candidate, Earlier, Record
-from moderation.scoring.repeats import Fingerprint, distance, fingerprint
+from moderation.scoring.repeats import NEAR, Fingerprint, distance, fingerprint
 from moderation.scoring.words import RuleRow, Rules, compile_rules
 from moderation.services.parts import Parts
 from moderation.storage import comments, rules
@@ -23,11 +23,6 @@ BURST_WITHIN = timedelta(minutes=10)
 BURST_COUNTED = 50
 SIMILAR_READ = 50
 """Rows read of each band."""
-
-NEAR_BITS = 10
-"""Texts whose 64-bit SimHashes differ in at most this many bits count as near-duplicates. Manku, Jain and Das Sarma
-(2007) take 3 for web pages; in a comment one changed word moves more: 9 bits at the median below 20 words, 4 from 40 to
-80. Of 20,000 pairs of unrelated comments, 20 lay within 16."""
 
 IDENTICAL_READ = 20
 
@@ -59,7 +54,7 @@ class Judged:
     fingerprint: Fingerprint
 
     def signal_rows(self) -> list[dict[str, Any]]:
-        """The signals as they are stored."""
+        """The signals as they are stored: those that found something, or could not be judged."""
         return [
             {
                 "name": signal.name,
@@ -68,6 +63,7 @@ class Judged:
                 "evidence": evidence_as_json(signal.evidence),
             }
             for signal in self.signals
+            if noticed(signal)
         ]
 
 
@@ -119,7 +115,7 @@ def _similar(session: Session, site_id: uuid.UUID, found: Fingerprint, draft: Dr
     return [
         Earlier(str(id), state, thread_id == draft.thread_id)
         for id, thread_id, state, simhash, exact in rows
-        if id != draft.comment_id and exact != found.exact and distance(simhash, found.simhash) <= NEAR_BITS
+        if id != draft.comment_id and exact != found.exact and distance(simhash, found.simhash) <= NEAR
     ]
 
 
