@@ -182,7 +182,7 @@ def test_submit_same_text_again_is_noticed(parts: Parts, people: Any) -> None:
     )
     first = submit_comment(parts, "news", a_submission(text), CLIENT)
     same = submit_comment(parts, "news", a_submission(text.upper(), thread_key="elsewhere"), CLIENT)
-    similar = submit_comment(parts, "news", a_submission(text.replace("booklet", "guide"), thread_key="third"), CLIENT)
+    similar = submit_comment(parts, "news", a_submission(text.replace("today", "now"), thread_key="third"), CLIENT)
     for answer, noticed in ((first, False), (same, True), (similar, True)):
         with read() as session:
             names = set(session.scalars(sa.select(SignalRow.name).where(SignalRow.comment_id == answer["id"])))
