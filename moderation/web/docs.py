@@ -162,45 +162,43 @@ _PARAMETERS = {
         "description": "The comment's `edit_token`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[A-Za-z0-9._~+/=:-]{1,512}$"},
     },
-    "If-None-Match": {
-        "description": "The `ETag` that one has.",
-        "schema": {"type": "string", "maxLength": 1000, "pattern": "^[!-~ ]*$"},
-    },
+    "If-None-Match": {"description": "The `ETag` that one has.", "schema": {"type": "string"}},
 }
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
     notes = {name: operation.pop(name) for name in list(operation) if name.startswith("x-")}
-    statuses = {500}
     parameters: list[Any] = operation.setdefault("parameters", [])
-    if "{" in path:
-        statuses.add(404)
-    if "requestBody" in operation:
-        statuses |= {400, 413, 415, 422}
     for parameter in parameters:
         if parameter.get("in") == "query":
-            statuses.add(400)
             _without_null(parameter["schema"])
-    if "security" in operation:
-        statuses |= {401, 403, 404}
-    if notes.get("x-rate") or notes.get("x-page"):
-        statuses |= {403, 429}
-    if notes.get("x-conflict"):
-        statuses.add(409)
-    if "/api/" in path or "{site}" in path:
-        statuses |= {422, 503}
-    if notes.get("x-token"):
-        statuses.add(401)
+    statuses = _statuses(path, operation, notes)
     if notes.get("x-creates"):
         parameters.append({"$ref": "#/components/parameters/Idempotency-Key"})
-    if "edit token" in operation.get("summary", "") + operation.get("description", ""):
+    if notes.get("x-edit-token"):
         parameters.append({"$ref": "#/components/parameters/X-Edit-Token"})
-        statuses |= {401, 403, 409}
     if notes.get("x-etag"):
         parameters.append({"$ref": "#/components/parameters/If-None-Match"})
     if not parameters:
         del operation["parameters"]
     _describe_answers(operation, statuses, notes)
+
+
+def _statuses(path: str, operation: dict[str, Any], notes: dict[str, Any]) -> set[int]:
+    """The problems that follow from the kind of a call."""
+    follows: list[tuple[Any, set[int]]] = [
+        (True, {500}),
+        ("{" in path, {404}),
+        ("/api/" in path or "{site}" in path, {422, 503}),
+        ("requestBody" in operation, {400, 413, 415, 422}),
+        (any(one.get("in") == "query" for one in operation["parameters"]), {400}),
+        ("security" in operation, {401, 403, 404}),
+        (notes.get("x-rate") or notes.get("x-page"), {403, 429}),
+        (notes.get("x-conflict"), {409}),
+        (notes.get("x-token"), {401}),
+        (notes.get("x-edit-token"), {401, 403, 409}),
+    ]
+    return {status for holds, statuses in follows if holds for status in statuses}
 
 
 def _without_null(schema: dict[str, Any]) -> None:

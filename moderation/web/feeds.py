@@ -9,7 +9,7 @@ from flask import Response, abort, render_template, request
 from moderation.domain.identity import avatar_svg
 from moderation.services import threads
 from moderation.web import guards, schemas
-from moderation.web.calls import Calls, if_none_match
+from moderation.web.calls import Calls
 
 calls = Calls("feeds", "", "Feeds and pictures.")
 
@@ -51,7 +51,6 @@ def conditional(body: bytes, content_type: str, cache_control: str) -> Response:
     answer = Response(body, content_type=content_type)
     answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
     answer.headers["Cache-Control"] = cache_control
-    if_none_match()
     answer.make_conditional(request)
     return answer
 

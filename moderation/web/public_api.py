@@ -57,7 +57,10 @@ def count_comments(site: str, query: dict[str, Any]) -> Any:
     return threads.count_comments(guards.parts(), site, query["thread"])
 
 
-@calls.call("PATCH", "/comments/<id:comment_id>", rate="submit", body=schemas.EditIn, answer=schemas.Edited)
+@calls.call(
+    "PATCH", "/comments/<id:comment_id>", rate="submit", body=schemas.EditIn, answer=schemas.Edited,
+    doc={"x-edit-token": True},
+)  # fmt: skip
 def edit_comment(site: str, comment_id: uuid.UUID, body: dict[str, Any]) -> Any:
     """Change one's own comment, within the edit window. It is judged anew.
 
@@ -67,7 +70,10 @@ def edit_comment(site: str, comment_id: uuid.UUID, body: dict[str, Any]) -> Any:
     return submit.edit_comment(guards.parts(), site, comment_id, token, body["body"], guards.client())
 
 
-@calls.call("DELETE", "/comments/<id:comment_id>", body=schemas.EditTokenIn, body_required=False, status=204)
+@calls.call(
+    "DELETE", "/comments/<id:comment_id>", body=schemas.EditTokenIn, body_required=False, status=204,
+    doc={"x-edit-token": True},
+)  # fmt: skip
 def delete_comment(site: str, comment_id: uuid.UUID, body: dict[str, Any]) -> None:
     """Delete one's own comment, within the edit window. That is final.
 

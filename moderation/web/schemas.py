@@ -30,14 +30,13 @@ HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 SITE_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
-LINE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
-TIME_PATTERN = (
-    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    "(\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-)
-
+_PLAIN = "[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*"
+LINE_PATTERN = f"^{_PLAIN}$"
+VISIBLE_LINE_PATTERN = f"^{_PLAIN}[^\\u0000-\\u0020\\u007f-\\u00a0\\u2028\\u2029\\s]{_PLAIN}$"
 _ID = re.compile(ID_PATTERN.strip("^$"))
-_TIME = re.compile(TIME_PATTERN.strip("^$"))
+# RFC 3339, section 5.6: "T" and "Z" may be lower case, and a leap second is a second.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_VISIBLE = re.compile(r"\S")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -47,25 +46,36 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Line(fields.String):
-    """Text of one line: no control characters."""
+    """Text of one line: no control characters. ``visible``: not blank either."""
 
-    def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
-        metadata = {"pattern": LINE_PATTERN, **({"description": note} if note else {}), **options.pop("metadata", {})}
+    def __init__(self, *, least: int = 0, most: int, note: str = "", visible: bool = False, **options: Any) -> None:
+        self._visible = visible
+        pattern = VISIBLE_LINE_PATTERN if visible else LINE_PATTERN
+        metadata = {"pattern": pattern, **({"description": note} if note else {}), **options.pop("metadata", {})}
         super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
         if _CONTROLS.search(text):
             raise ValidationError("It may not hold line breaks or control characters.")
+        if self._visible and not _VISIBLE.search(text):
+            raise ValidationError("It is blank.")
         return text
 
 
 class Prose(fields.String):
-    """Text of many lines, normalised by the use case that takes it."""
+    """Text of many lines, normalised by the use case that takes it. One that has to have something is not blank."""
 
     def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
-        metadata = {**({"description": note} if note else {}), **options.pop("metadata", {})}
+        self._visible = least > 0
+        metadata = {**({"description": note} if note else {}), **({"pattern": "\\S"} if least else {})}
         super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if self._visible and text and not _VISIBLE.search(text):
+            raise ValidationError("It is blank.")
+        return text
 
 
 class Identifier(fields.UUID):
@@ -86,20 +96,27 @@ class Time(fields.Field[datetime]):
 
     default_error_messages = {"invalid": "It is not a time like 2025-07-01T12:00:00Z."}
 
-    def __init__(self, **options: Any) -> None:
-        metadata = {"pattern": TIME_PATTERN, **options.pop("metadata", {})}
-        super().__init__(metadata=metadata, **options)
-
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
-        if not isinstance(value, str) or not _TIME.fullmatch(value):
+        match = _TIME.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
             raise self.make_error("invalid")
+        start, second, fraction, offset = match.groups("")
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
+            at = datetime.fromisoformat(f"{start}{second.replace('60', '59')}{fraction[:7]}{offset.upper()}")
+        except ValueError:
             raise self.make_error("invalid") from None
+        return _in_utc(at)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return rfc3339_or_none(value)
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        # An hour beyond the first or the last day that there is.
+        return at.replace(tzinfo=UTC)
 
 
 class Whole(fields.Integer):
@@ -214,7 +231,7 @@ class Paged(Request):
 class ThreadIn(Request):
     """The page that is commented on."""
 
-    key = Line(least=1, most=500, required=True, note="The site's own name of the page; stable.")
+    key = Line(least=1, most=500, required=True, visible=True, note="The site's own name of the page; stable.")
     url = Line(least=1, most=2000, note="Absolute http or https address.", load_default=None, allow_none=True)
     title = Prose(most=500, load_default=None, allow_none=True)
 
@@ -466,7 +483,7 @@ class DecisionsIn(_DecisionIn):
 class RevealIn(Request):
     """Why the address is needed; it stands in the audit log."""
 
-    reason = Line(least=1, most=200, required=True, metadata={"pattern": "\\S"})
+    reason = Line(least=1, most=200, required=True, visible=True)
 
 
 class AuditQuery(Paged):
