@@ -80,6 +80,12 @@ def _enter() -> AnyResponse | None:
     return None
 
 
+@console.errorhandler(CallerError)
+def _refused(error: CallerError) -> Response:
+    """What cannot be done is said inside the console, where one can go on, or log out."""
+    return make_response(render_template("console/problem.html", title=error.title, detail=error.detail), error.status)
+
+
 @console.context_processor
 def _names() -> dict[str, Any]:
     return {"me": g.get("console_actor"), "csrf_token": sessions.csrf_token(), "reasons": REASONS, "here": ""}

@@ -31,3 +31,9 @@ def widget() -> Response:
     answer.cache_control.max_age = WIDGET_CACHE_S
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer
+
+
+@pages.get("/favicon.ico")
+def icon() -> Response:
+    """The picture for a tab, where a page does not say which."""
+    return current_app.send_static_file("icon.svg")

@@ -12,9 +12,11 @@ from flask import Flask
 
 from moderation.app import create_app
 from moderation.domain import webhook
+from moderation.domain.actor import CLI
+from moderation.services import sites
 from moderation.settings import Settings
 from moderation.web.demo import receiver
-from moderation.web.demo.content import ARTICLES, COMMENTS
+from moderation.web.demo.content import ARTICLES, COMMENTS, SITE_KEY
 from moderation.web.demo.views import emphasis
 
 
@@ -86,6 +88,8 @@ def test_emphasise_text_escapes_all_else() -> None:
 def demo(settings: Settings, home: Path) -> Iterator[Flask]:
     """The application with the demo on."""
     app = create_app(dataclasses.replace(settings, demo=True, home=home))
+    with app.app_context():
+        sites.add_site(app.extensions["moderation"], CLI, SITE_KEY, "Demo")
     yield app
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()

@@ -92,7 +92,9 @@ def host(live_server: Any) -> Iterator[Host]:
     thread.start()
     made = Host(server, live_server)
     origin = made.url.removesuffix("/article")
-    made.in_app(lambda parts: sites.add_site(parts, CLI, "news", "News", [origin], {"submit_rate": "none"}))
+    made.in_app(
+        lambda parts: sites.add_site(parts, CLI, "news", "News", [origin], {"submit_rate": "none", "votes": True})
+    )
     yield made
     server.shutdown()
     thread.join()
@@ -158,6 +160,28 @@ def test_reply_on_strict_page_of_another_origin_waits_is_edited_approved_and_del
     assert page.complaints == []
     assert page.context.cookies() == []
     assert {url.split("/")[2] for url in asked} <= {host.url.split("/")[2], host.live.url.split("/")[2]}
+
+
+def test_vote_and_report_from_the_page_reach_the_moderators(host: Host, open_page: Callable[..., Any]) -> None:
+    """A vote is counted and taken back; a report is thanked for and shows in the queue's filter."""
+    from moderation.domain.actor import CLI
+    from moderation.services.moderate import QueueFilter, list_queue
+
+    host.submit("Buy my boat.")
+    page = open_page()
+    page.goto(host.url)
+    page.get_by_role("button", name="Helpful").click()
+    page.get_by_role("button", name="Helpful · 1", pressed=True).wait_for()
+    page.reload()
+    page.get_by_role("button", name="Helpful · 1", pressed=True).click()
+    page.get_by_role("button", name="Helpful", exact=True, pressed=False).wait_for()
+    page.get_by_role("button", name="Report").click()
+    page.get_by_role("combobox", name="What is wrong").select_option("spam")
+    page.get_by_role("button", name="Send report").click()
+    page.get_by_text("A moderator will look at it.").wait_for()
+    asked = QueueFilter(state="approved", reported=True)
+    assert [item["reports"] for item in host.in_app(lambda parts: list_queue(parts, CLI, asked))["items"]] == [1]
+    assert page.complaints == []
 
 
 def test_retry_after_a_lost_answer_and_a_reload_makes_one_comment(host: Host, open_page: Callable[..., Any]) -> None:

@@ -1,5 +1,6 @@
 """The demo newspaper's pages; joined to the service only where ``MODERATION_DEMO`` is on."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
 from markupsafe import Markup
 
+from moderation.services import threads
 from moderation.web.demo import receiver
 from moderation.web.demo.content import ARTICLES, SITE_KEY, SITE_NAME
-
-_MAX_WEBHOOK_BYTES = 262_144
+from moderation.web.guards import parts
 
 
 def blueprint(home: Path, public_url: str) -> Blueprint:
@@ -38,6 +39,7 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
             others=[other for other in ARTICLES if other is not found],
             page_url=public_url + url_for("demo.article", slug=slug),
             reply_url=f"/sites/{SITE_KEY}/reply",
+            replies=_replies(slug),
             is_pending=request.args.get("comment") == "pending",
         )
 
@@ -59,11 +61,17 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
 
     @pages.post("/webhooks/receive")
     def receive() -> tuple[str, int]:
-        request.max_content_length = _MAX_WEBHOOK_BYTES
         verified = receiver.receive(home, dict(request.headers), request.get_data())
         return ("", 204) if verified else ("The signature is not right.", 400)
 
     return pages
+
+
+def _replies(slug: str) -> dict[str, Any]:
+    """The public list of a thread: the answer that the widget gets, for readers without script."""
+    page = threads.list_comments(parts(), SITE_KEY, slug, limit=100)
+    replies: dict[str, Any] = json.loads(page.body or b"{}")
+    return replies
 
 
 def long_date(day: date) -> str:

@@ -3,6 +3,10 @@
  *   <div data-moderation-site="demo" data-thread="KEY" data-thread-url="..." data-thread-title="..."></div>
  *   <script src="https://comments.example/embed.js" defer></script>
  *
+ * More attributes: data-sort="newest", data-votes (the site allows votes), data-reports="off", data-require-email,
+ * data-theme="dark" or "auto". Counts: <span data-moderation-site="demo" data-moderation-count="KEY"></span>.
+ * Colours and shapes: --moderation-accent, -on-accent, -text, -muted, -border, -surface, -field, -danger, -radius; ::part().
+ *
  * Everything lives in a shadow root with a constructed style sheet, so a host page's CSP needs only script-src,
  * connect-src and img-src for the service. No cookies, no third party. Text is set as text; the one thing set as HTML
  * is `body_html`, which the server has sanitised. Kept in this browser: the author and edit tokens (localStorage), the
@@ -59,6 +63,12 @@
     unreachable: "The comments service did not answer. Your text is kept here; please try again.",
     wait: (s) => `That was quick. Please wait ${s < 90 ? `${s} seconds` : `${Math.ceil(s / 60)} minutes`}, then try again.`,
     failed: "That did not work. Please try again.",
+    vote: (n) => (n ? `Helpful · ${n.toLocaleString()}` : "Helpful"),
+    report: "Report",
+    reportTitle: (name) => `What is wrong with the comment by ${name}?`,
+    reasons: { spam: "Spam", abuse: "Abuse", off_topic: "Off topic", illegal: "Illegal", other: "Something else" },
+    reportSend: "Send report",
+    reported: "Thank you. A moderator will look at it.",
   };
 
   // Inherits the host page's font and colours; every measure that a site may want to set is a custom property.
@@ -79,18 +89,18 @@ li{margin-block-start:1.25em}
 .head{display:flex;gap:.6em;align-items:center}.head>div{display:flex;flex-wrap:wrap;gap:0 .6em;align-items:baseline;min-inline-size:0}
 .avatar{inline-size:2.25em;block-size:2.25em;border-radius:50%;background:var(--_tint);flex:none}
 .name{font-weight:600;overflow-wrap:anywhere}
-.meta,.hint,.acts button{font-size:.875em}
+.meta,.hint,.acts button,.acts select{font-size:.875em}
 .meta,.hint,.meta a{color:var(--_soft)}
 .meta a{text-decoration:none}.meta a:hover{text-decoration:underline}
 .body{margin-block:.4em;line-height:1.55;overflow-wrap:anywhere}
-.body>:first-child{margin-block-start:0}.body>:last-child{margin-block-end:0}
+.body :is(p,li){unicode-bidi:plaintext;text-align:start}.body>:first-child{margin-block-start:0}.body>:last-child{margin-block-end:0}
 .body pre{overflow-x:auto;padding:.6em;background:var(--_tint)}
 .body blockquote{margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid var(--_line);color:var(--_soft)}
 .body a{color:var(--_key)}
-.acts{display:flex;flex-wrap:wrap;gap:.25em 1em}
+.acts{display:flex;flex-wrap:wrap;gap:.25em 1em;align-items:center}
 button{font:inherit;cursor:pointer;border-radius:var(--_round)}
 .quiet{border:0;background:none;padding:.3em .1em;min-block-size:1.75em;color:var(--_key);text-underline-offset:.2em}
-.quiet:hover{text-decoration:underline}.danger{color:var(--_bad)}
+.quiet:hover{text-decoration:underline}.quiet.soft{color:var(--_soft)}[aria-pressed=true]{font-weight:700}[aria-pressed]::before{content:"\\25B3\\20"/""}[aria-pressed=true]::before{content:"\\25B2\\20"/""}.danger{color:var(--_bad)}
 .main,.more{padding:.6em 1.2em;border:1px solid var(--_key);font-weight:600}
 .main{background:var(--_key);color:var(--_on-key)}
 .more{background:none;color:var(--_key);margin-block-start:1.25em}
@@ -226,6 +236,7 @@ textarea{min-block-size:8em;resize:vertical}
     const draft = store("sessionStorage", `moderation:draft:${site}:${thread.key}`);
     const me = store("localStorage", `moderation:me:${site}`);
     const own = store("localStorage", `moderation:own:${site}`);
+    const votes = store("localStorage", `moderation:votes:${site}`);
     const root = host.attachShadow({ mode: "open", delegatesFocus: false });
     if (sheet) root.adoptedStyleSheets = [sheet];
 
@@ -276,11 +287,10 @@ textarea{min-block-size:8em;resize:vertical}
       if (!fresh && state.next) query.set("cursor", state.next);
       try {
         const answer = await call(`${path}?${query}`);
-        if (answer.status === 404 && fresh) answer.data = { total: 0, comments: [], thread: { open: true } };
-        else if (!answer.ok) throw answer;
+        if (!answer.ok) throw answer;
         show(answer.data, fresh);
       } catch (problem) {
-        say(problem.status === 429 ? problemText(problem) : TEXT.loadFailed, true);
+        say(problem.status < 500 ? problemText(problem) : TEXT.loadFailed, true);
         status.append(" ", make("button", { class: "quiet", type: "button", onclick: () => load(fresh) }, TEXT.again));
       } finally {
         state.busy = false;
@@ -378,7 +388,7 @@ textarea{min-block-size:8em;resize:vertical}
       const url = link(author.url);
       const name = make("bdi", { dir: "auto" }, author.name);
       const time = make("time", { datetime: comment.created_at }, when(comment.created_at, language));
-      const body = make("div", { class: "body", part: "body", dir: "auto" });
+      const body = make("div", { class: "body", part: "body", dir: "auto", lang: "" });
       body.innerHTML = trusted.createHTML(comment.body_html);
       return make(
         "article",
@@ -415,7 +425,73 @@ textarea{min-block-size:8em;resize:vertical}
         row.append(...mineOnly);
         setTimeout(() => mineOnly.forEach((button) => button.remove()), Math.min(left, 2 ** 31 - 1));
       }
+      if (canReply && !mine) {
+        if ("votes" in set) row.prepend(voteButton(comment));
+        if (set.reports !== "off") row.append(make("button", { class: "quiet soft", type: "button", onclick: () => startReport(comment, node, row) }, TEXT.report));
+      }
       return row;
+    }
+
+    /* -- voting and reporting -- */
+
+    function voteButton(comment) {
+      const button = make("button", { class: "quiet", type: "button", part: "vote", "aria-pressed": String(Boolean(votes.get()[comment.id])) }, TEXT.vote(comment.votes));
+      button.addEventListener("click", async () => {
+        const given = votes.get();
+        const author_token = me.get().token || null;
+        const options = given[comment.id] ? json("DELETE", { author_token }) : json("PUT", { value: 1, author_token });
+        try {
+          const answer = await call(`${path}/${comment.id}/vote`, options);
+          if (!answer.ok) return say(problemText(answer), true);
+          if (given[comment.id]) delete given[comment.id];
+          else given[comment.id] = 1;
+          votes.set(given);
+          button.setAttribute("aria-pressed", String(Boolean(given[comment.id])));
+          button.textContent = TEXT.vote(answer.data.votes);
+        } catch {
+          say(TEXT.unreachable, true);
+        }
+      });
+      return button;
+    }
+
+    function startReport(comment, node, row) {
+      if (node.querySelector(":scope > .report")) return;
+      const key = newKey();
+      const title = `report-${comment.id}`;
+      const reason = make("select", { "aria-labelledby": title }, ...Object.entries(TEXT.reasons).map(([value, label]) => make("option", { value }, label)));
+      const error = make("p", { class: "error", role: "alert" });
+      const close = () => {
+        form.remove();
+        row.lastElementChild.focus();
+      };
+      const form = make(
+        "form",
+        { class: "report", "aria-labelledby": title, onsubmit: sendReport, onkeydown: (event) => event.key === "Escape" && close() },
+        make("p", { class: "note", id: title }, TEXT.reportTitle(comment.author.name)),
+        make(
+          "div",
+          { class: "acts" },
+          reason,
+          make("button", { class: "quiet", type: "submit" }, TEXT.reportSend),
+          make("button", { class: "quiet", type: "button", onclick: close }, TEXT.cancel),
+        ),
+        error,
+      );
+      node.querySelector("article").after(form);
+      reason.focus();
+
+      async function sendReport(event) {
+        event.preventDefault();
+        try {
+          const answer = await call(`${path}/${comment.id}/reports`, json("POST", { reason: reason.value, detail: "" }, { "Idempotency-Key": key + reason.value }));
+          if (!answer.ok) return (error.textContent = problemText(answer));
+          form.remove();
+          row.lastElementChild.replaceWith(make("span", { class: "meta", role: "status" }, TEXT.reported));
+        } catch {
+          error.textContent = TEXT.unreachable;
+        }
+      }
     }
 
     /* -- the author's own comments -- */
@@ -723,23 +799,26 @@ textarea{min-block-size:8em;resize:vertical}
     load(true);
   }
 
-  /* ---------- counts: <span data-moderation-count="KEY" data-moderation-site="demo"></span> ---------- */
+  /* ---------- counts ---------- */
 
-  async function fillCounts() {
+  function fillCounts() {
     const bySite = new Map();
     for (const node of document.querySelectorAll("[data-moderation-count]")) {
       const site = node.dataset.moderationSite;
       bySite.set(site, [...(bySite.get(site) || []), node]);
     }
     for (const [site, nodes] of bySite) {
-      const query = new URLSearchParams(nodes.slice(0, 100).map((node) => ["thread", node.dataset.moderationCount]));
-      try {
-        const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/comments/counts?${query}`);
-        if (!answer.ok) continue;
-        for (const node of nodes) node.textContent = TEXT.replies(answer.data.counts[node.dataset.moderationCount] || 0);
-      } catch {
-        // A count is a nicety: leave what the page had.
-      }
+      for (let at = 0; at < nodes.length; at += 100) fillSome(site, nodes.slice(at, at + 100));
+    }
+  }
+
+  async function fillSome(site, nodes) {
+    const query = new URLSearchParams(nodes.map((node) => ["thread", node.dataset.moderationCount]));
+    try {
+      const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/comments/counts?${query}`);
+      if (answer.ok) for (const node of nodes) node.textContent = TEXT.replies(answer.data.counts[node.dataset.moderationCount] || 0);
+    } catch {
+      // A count is a nicety: leave what the page had.
     }
   }
 
