@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help run test check format lock clean
+.PHONY: help run test check train evaluate format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,12 @@ check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). Half an hour.
+	$(BIN)/python -m training.train $(ARGS)
+
+evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table.
+	$(BIN)/python -m training.evaluate
 
 format: $(VENV)/.for-tests ## Format the code.
 	$(BIN)/ruff check --fix --quiet . || true
@@ -65,4 +71,9 @@ $(VENV)/.for-run: requirements.txt pyproject.toml | $(BIN)/python
 $(VENV)/.for-tests: requirements-dev.txt $(VENV)/.for-run
 	@echo "Installing $$(grep -c == requirements-dev.txt) locked packages for the tests, about a minute ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.for-training: training/requirements.txt $(VENV)/.for-run
+	@echo "Installing torch and scikit-learn, to train the model; the service does not need them ..."
+	@$(BIN)/python -m pip install --quiet -r training/requirements.txt
 	@touch $@

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from moderation.domain.policy import Signal, Span, is_usable, noticed
-from moderation.scoring import behaviour, links, repeats, words
+from moderation.scoring import attributes, behaviour, links, repeats, words
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
 from moderation.scoring.repeats import Earlier
@@ -48,11 +48,12 @@ class Candidate:
 
 
 class Case:
-    """A candidate, with what several signals share: its folded copy and the loaded word list."""
+    """A candidate, with what several signals share: its folded copy, the loaded word list and the trained model."""
 
-    def __init__(self, candidate: Candidate, listed: words.Profanity) -> None:
+    def __init__(self, candidate: Candidate, listed: words.Profanity, model: attributes.Model | None = None) -> None:
         self.facts = candidate
         self.listed = listed
+        self.model = model
 
     @cached_property
     def body(self) -> Folded:
@@ -73,8 +74,8 @@ SIGNALS = (
     Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules), "50 µs"),
     Step("site_words", lambda c: words.site_words(c.body, c.facts.rules), "10 µs with 200 words"),
     Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules), "5 µs, and 2 µs a pattern"),
-    # attributes: the trained model comes here, with toxicity, severe_toxicity, obscene, threat, insult, identity_attack
-    # and spam. Until then nothing scores most of these; the queue shows them as unknown, and nothing is held for it.
+    # Gives all seven scores. Unavailable for texts in another script than Latin, or with no usable model on the disk.
+    Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "COST"),
     # learned: what this site's own decisions teach comes here.
     # Where it leads.
     Step("links", lambda c: links.links(c.facts.body, c.facts.links, c.facts.author_url), "15 µs with a link"),
@@ -102,12 +103,15 @@ SIGNALS = (
 class Pipeline:
     """Runs THE LIST. Made once; safe to share between threads."""
 
-    version = "signals-1"
-    """Changes whenever the same comment may be judged differently; stored with what was judged."""
-
     def __init__(self, signals: Sequence[Step] = SIGNALS) -> None:
         self._signals = tuple(signals)
         self._listed = words.Profanity()
+        self._model = attributes.shipped()
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same comment may be judged differently; stored with what was judged."""
+        return f"signals-2+{self._model.version if self._model else 'no-model'}"
 
     def signals(self, candidate: Candidate) -> tuple[Signal, ...]:
         """What is noticed about a comment, in the order of THE LIST. Never raises.
@@ -115,7 +119,7 @@ class Pipeline:
         Left out are signals that found nothing and score nothing. One that raises, or whose numbers or spans make no
         sense, is there as unavailable.
         """
-        case = Case(candidate, self._listed)
+        case = Case(candidate, self._listed, self._model)
         judged = [_judge(step, case) for step in self._signals]
         return tuple(signal for signal in judged if noticed(signal) or signal.scores)
 

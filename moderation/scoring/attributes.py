@@ -1,0 +1,330 @@
+"""The trained model: toxicity, severe toxicity, obscene, threat, insult, identity attack; and spam.
+
+Run time of what ``training/`` trains, on numpy alone. Arrays lie in ``model/``, without pickles, and are checked
+against the manifest there before they are read; ``model/MODEL_CARD.md`` says from what they were made and how good
+they are. The same text gets the same scores: nothing but the text (and, for spam, its links) has a say.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, Span
+from moderation.errors import Bug
+from moderation.scoring import spam
+from moderation.scoring.folding import Folded
+from moderation.scoring.tokens import Token, gram_rows, spellings, tokens, words
+
+FOLDER = Path(__file__).parent / "model"
+"""The shipped arrays, their manifest and their model card."""
+
+LABELS = ATTRIBUTES[:-1]
+"""What the network scores, in the order of its outputs. The seventh score, spam, has a model of its own."""
+
+RISK_AT_THRESHOLD, RISK_AT_MOST = 0.2, 0.8
+"""The weight of a score that just reaches its threshold, and of a score of 1.
+
+The first is the risk from which a site in ``auto`` mode lets a moderator look, unless it sets another. The second is
+below the risk from which ``auto_spam`` acts: the model alone never sends a comment to spam.
+"""
+
+FOREIGN_SHARE = 0.5
+"""Share of letters outside the Latin script from which on the model claims nothing. It was trained on English."""
+
+_READ_WORDS = 8_192
+_MAX_SPANS = 8
+_TRIED = 6
+_WIDTH = 32
+_FILTERS = 64
+
+_log = structlog.get_logger(__name__)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """From a model's logit to a score that means what it says: 0.8 is right eight times of ten on held-out data.
+
+    Straight lines between points in logits, so that the order of texts stays (points rise strictly).
+    """
+
+    logits: tuple[float, ...]
+    calibrated: tuple[float, ...]
+
+    def score(self, logit: float) -> float:
+        """The score 0..1 of a logit, rounded to four places."""
+        x, y = self.logits, self.calibrated
+        at = min(max(int(np.searchsorted(x, logit)), 1), len(x) - 1)
+        slope = (y[at] - y[at - 1]) / (x[at] - x[at - 1])
+        value = min(max(y[at - 1] + slope * (logit - x[at - 1]), -30.0), 30.0)
+        return round(float(1 / (1 + np.exp(-value))), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``manifest.json`` says: version, checksums, calibration and the default thresholds of each attribute."""
+
+    version: str
+    sha256: Mapping[str, str]
+    curves: Mapping[str, Curve]
+    thresholds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as the network sees it, kept for the evidence: its vectors and what each label's logit came to."""
+
+    vectors: Floats
+    logits: Floats
+
+
+class Network:
+    """Vectors of words, convolutions of width 3 and 1, maximum and mean, a linear term a word, one dense layer."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        known = bytes(arrays["vocabulary"]).decode("utf-8").split("\n")
+        self._ids = {word: number for number, word in enumerate(known)}
+        self._table: Floats = arrays["table"].astype(np.float32) * arrays["table_scale"].astype(np.float32)[:, None]
+        self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
+        self._convolutions: Floats = arrays["convolutions"]
+        self._bias: Floats = arrays["convolution_bias"]
+        self._dense: Floats = arrays["dense"]
+        self._dense_bias: Floats = arrays["dense_bias"]
+        if len(known) != len(self._table) or self._dense.shape[1] != len(LABELS):
+            raise Bug("The arrays of the model do not fit each other.")
+        self._unknown = lru_cache(maxsize=_READ_WORDS)(self._spelled)
+
+    def read(self, found: Sequence[str]) -> Reading:
+        """The vectors and logits of a text's tokens. An empty text is read too."""
+        vectors = self._vectors(found)
+        return Reading(vectors, self._logits(vectors))
+
+    def without(self, reading: Reading, place: int, label: int) -> float:
+        """The logit of ``label`` if the token at ``place`` said nothing."""
+        vectors = reading.vectors.copy()
+        vectors[place] = 0
+        return float(self._logits(vectors)[label])
+
+    def shares(self, reading: Reading, label: int) -> Floats:
+        """What each token adds to the logit of ``label``: exact, they add up to the logit but for its constant part.
+
+        A maximum belongs to the place where it was found, a mean to all; a window of three is laid to its centre.
+        """
+        vectors, weights = reading.vectors, self._dense[:, label]
+        count, size = len(vectors), 2 * _FILTERS
+        found = self._filtered(vectors[:, :_WIDTH])
+        linear = vectors[:, _WIDTH:]
+        shares: Floats = found @ weights[size : 2 * size] / np.float32(count)
+        np.add.at(shares, found.argmax(0), found.max(0) * weights[:size])
+        maxima, means = weights[2 * size : 2 * size + len(LABELS)], weights[2 * size + len(LABELS) : -1]
+        np.add.at(shares, linear.argmax(0), np.maximum(linear.max(0), 0) * maxima)
+        shares += linear @ means / np.float32(count + 3)
+        return shares
+
+    def _vectors(self, found: Sequence[str]) -> Floats:
+        ids = [self._ids.get(word, -1) for word in found]
+        vectors = self._table[ids] if ids else np.zeros((0, self._table.shape[1]), np.float32)
+        if -1 in ids:
+            for place, number in enumerate(ids):
+                if number < 0:
+                    vectors[place] = self._unknown(found[place])
+        return vectors
+
+    def _spelled(self, token: str) -> Floats:
+        """The vector of a word that is not known as it stands: of a spelling that is, else the mean of its n-grams."""
+        last = token
+        for spelling in spellings(token):
+            last = spelling or last
+            if spelling in self._ids:
+                row: Floats = self._table[self._ids[spelling]]
+                return row
+        rows = gram_rows(last, len(self._grams))
+        mean: Floats = (self._grams[rows] * self._gram_scale[rows, None]).mean(0)
+        return mean
+
+    def _filtered(self, meaning: Floats) -> Floats:
+        """What the filters say at each place: those of width 3, then those of width 1."""
+        products = meaning @ self._convolutions
+        found: Floats = products[:, : 2 * _FILTERS] + self._bias
+        found[1:, :_FILTERS] += products[:-1, 2 * _FILTERS : 3 * _FILTERS]
+        found[:-1, :_FILTERS] += products[1:, 3 * _FILTERS :]
+        return np.maximum(found, 0, out=found)
+
+    def _logits(self, vectors: Floats) -> Floats:
+        count = len(vectors)
+        if not count:
+            return self._dense_bias
+        found, linear = self._filtered(vectors[:, :_WIDTH]), vectors[:, _WIDTH:]
+        pooled = np.concatenate(
+            (
+                found.max(0),
+                found.sum(0) / count,
+                np.maximum(linear.max(0), 0),
+                linear.sum(0) / (count + 3),
+                (np.log1p(count) / 5,),
+            ),
+            dtype=np.float32,
+        )
+        logits: Floats = pooled @ self._dense + self._dense_bias
+        return logits
+
+
+class Model:
+    """Network, spam model, calibration and thresholds, loaded and checked. Safe to share between threads."""
+
+    def __init__(self, manifest: Manifest, network: Network, spam_model: spam.SpamModel) -> None:
+        self.version = manifest.version
+        self.thresholds = manifest.thresholds
+        self._curves = manifest.curves
+        self._network, self._spam = network, spam_model
+
+    def judge(self, folded: Folded, links: int = 0) -> Signal:
+        """The signal of a text: scores of all attributes, a weight, and evidence for what reaches its threshold.
+
+        A text mostly in letters of another script is not judged, and the policy holds the comment.
+        """
+        if is_foreign(folded.text):
+            why = "Mostly in another script than Latin; the model was trained on English and cannot judge it."
+            return Signal("attributes", evidence=(Evidence(why),), available=False)
+        found = words(folded.text)
+        reading = self._network.read(found)
+        noticed = self._spam.features(folded, found, links)
+        scores = {
+            name: self._curves[name].score(float(logit)) for name, logit in zip(LABELS, reading.logits, strict=True)
+        }
+        scores["spam"] = self._curves["spam"].score(noticed.logit)
+        weights = {name: self.weight(name, score) for name, score in scores.items()}
+        weight = max(weights.values())
+        flagged = [name for name, score in scores.items() if score >= self.thresholds[name]]
+        places = tokens(folded.text) if flagged else []
+        evidence = [self._evidence(name, scores[name], folded, places, reading, noticed) for name in flagged]
+        if weight and not evidence:
+            name = max(weights, key=lambda name: weights[name])
+            evidence = [Evidence(f"{_plain(name)} {scores[name]:.2f} by model {self.version}: below what is flagged.")]
+        return Signal("attributes", weight, tuple(evidence), scores)
+
+    def scores(self, folded: Folded, links: int = 0) -> dict[str, float]:
+        """All scores of a text, also of one in another script."""
+        found = words(folded.text)
+        logits = self._network.read(found).logits
+        scores = {name: self._curves[name].score(float(logit)) for name, logit in zip(LABELS, logits, strict=True)}
+        return scores | {"spam": self._curves["spam"].score(self._spam.features(folded, found, links).logit)}
+
+    def weight(self, name: str, score: float) -> float:
+        """The share of the risk that a score stands for.
+
+        0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``RISK_AT_MOST`` at 1, straight lines between. So a
+        site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure that is.
+        """
+        threshold = self.thresholds[name]
+        if score < threshold:
+            return round(max(0.0, score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
+        above = (score - threshold) / max(1 - threshold, 1e-6)
+        return round(RISK_AT_THRESHOLD + above * (RISK_AT_MOST - RISK_AT_THRESHOLD), 4)
+
+    def _evidence(
+        self,
+        name: str,
+        score: float,
+        folded: Folded,
+        places: Sequence[Token],
+        reading: Reading,
+        noticed: spam.Noticed,
+    ) -> Evidence:
+        said = f"{_plain(name)} {score:.2f} by model {self.version}"
+        if name == "spam":
+            carrying, reasons = noticed.carrying(), noticed.reasons()
+            because = ", ".join([*reasons, *(["these words"] if carrying else [])])
+        else:
+            carrying = self._carrying(reading, LABELS.index(name))
+            because = "these words" if carrying else "the text as a whole"
+        spans = _spans(folded, [places[place] for place in carrying])
+        return Evidence(f"{said}: {because or 'the text as a whole'}.", spans)
+
+    def _carrying(self, reading: Reading, label: int) -> list[int]:
+        """The tokens that carry a score: of the largest shares, those without which the logit would fall noticeably.
+
+        At most ``_TRIED`` are tried, which bounds the time.
+        """
+        if not len(reading.vectors):
+            return []
+        shares = self._network.shares(reading, label)
+        likely = np.argsort(-shares, kind="stable")[:_TRIED]
+        whole = float(reading.logits[label])
+        falls = {int(at): whole - self._network.without(reading, int(at), label) for at in likely if shares[at] > 0}
+        most = max(falls.values(), default=0.0)
+        return sorted(at for at, fall in falls.items() if fall > 0 and fall >= most * 0.25)
+
+
+def is_foreign(text: str) -> bool:
+    """Whether most letters of a matching copy are outside the Latin script."""
+    if text.isascii():
+        return False
+    letters = [char for char in text[:5_000] if char.isalpha()]
+    latin = sum(char <= "\u024f" or "\u1e00" <= char <= "\u1eff" for char in letters)
+    return bool(letters) and latin < len(letters) * (1 - FOREIGN_SHARE)
+
+
+def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
+    """The signal of the trained model; unavailable where the model could not be loaded."""
+    if model is None:
+        return Signal("attributes", available=False)
+    return model.judge(folded, links)
+
+
+def load(folder: Path = FOLDER) -> Model:
+    """The model of a folder, its files checked against the manifest. Raises ``Bug`` for a missing or damaged one."""
+    try:
+        manifest = _manifest(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        network = Network(_arrays(folder, "attributes.npz", manifest))
+        return Model(manifest, network, spam.SpamModel(_arrays(folder, "spam.npz", manifest)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Bug(f"The model's files cannot be used ({type(error).__name__}).") from error
+
+
+@cache
+def shipped() -> Model | None:
+    """The model that comes with the package, loaded once a process; None where that fails, which is logged."""
+    try:
+        return load()
+    except Bug as error:
+        _log.error("model_unusable", error=str(error))
+        return None
+
+
+def _arrays(folder: Path, name: str, manifest: Manifest) -> dict[str, NDArray[Any]]:
+    content = (folder / name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != manifest.sha256[name]:
+        raise Bug(f"The model's file {name} is not the one that the manifest names.")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}
+
+
+def _manifest(stored: Mapping[str, Any]) -> Manifest:
+    curves = {name: Curve(tuple(c["logits"]), tuple(c["calibrated"])) for name, c in stored["calibration"].items()}
+    thresholds = {name: float(stored["thresholds"][name]) for name in ATTRIBUTES}
+    return Manifest(str(stored["version"]), dict(stored["sha256"]), {n: curves[n] for n in ATTRIBUTES}, thresholds)
+
+
+def _spans(folded: Folded, places: Sequence[Token]) -> tuple[Span, ...]:
+    """The places in the source, neighbours as one, at most ``_MAX_SPANS``."""
+    merged: list[tuple[int, int]] = []
+    for token in places:
+        if merged and not folded.text[merged[-1][1] : token.start].strip():
+            merged[-1] = (merged[-1][0], token.end)
+        else:
+            merged.append((token.start, token.end))
+    return tuple(folded.span(start, end) for start, end in merged[:_MAX_SPANS])
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").capitalize()
