@@ -4,6 +4,8 @@ All of it is made here, by templates and word lists of our own. Whole templates 
 what ``evaluate.py`` measures on is made of parts that training never saw together, and mostly never saw at all.
 """
 
+# ruff: noqa: E501
+
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ class Sentence(NamedTuple):
     text: str
     hateful: bool
     held_out: bool
+    weight: float = 0.7
 
 
 # name, plural
@@ -59,6 +62,12 @@ A museum about the history of {many} opens in May.;{many} are people like you an
 The law protects {many} from discrimination.;Attacks on {many} have risen by a third, the report says.
 The minister met representatives of {many} on Monday.;I admire {many} for their patience.
 Why are so few {many} on the board?;Some {many} are rich and some are poor.;{many} are welcome in our club.
+An attack on {many} was reported near the station.;The party wants fewer {many} to be let in, and the court disagrees.
+Hate crimes against {many} have doubled.;The magazine printed a cartoon about {many}.;Police protect {many} at the parade.
+{many} were attacked by a mob, and three died.;Killings of {many} went on for years.;The bar for {many} closes after forty years.
+{many} decide the election.;{many} own most of the shops here.;{many} may adopt from January.;{many} die younger, the study shows.
+A court ruled that {many} may serve in the army.;The statue honours {many} who fell in the war.;It is fantastic to see {many} on stage.
+{many} make great neighbours.;Good luck to all {many} today.;Extremists among {many} claimed the bombing.;We {many} are fine, thank you.
 Most of the {many} I know are kind.;Thousands of {many} marched peacefully through the city.
 The book tells how {many} were persecuted in the war.;Two {many} were killed in the attack, police said.
 """
@@ -72,6 +81,11 @@ Stop blaming {many} for everything.;Whoever calls {many} vermin has learned noth
 I don't hate {many}, I never did.;You can't just say that {many} are disgusting.
 If you think {many} are animals, you are part of the problem.;I would never say that {many} are less than human.
 Hate against {many} has no place here.;The claim that {many} steal our jobs has been refuted again and again.
+It is not true that {many} are lazy.;Calling {many} a cancer is a disgrace, and the minister must go.;Nobody deserves to die for being a {one}.
+I don't think {many} are evil.;The song "Burn the {many}" was banned for good reason.;She was called a filthy {one} on the bus, and nobody helped.
+My father used to say he hated {many}; he was wrong.;Anyone who says {many} are pigs should leave this forum.
+"All {many} are thieves," he shouted, and the court fined him.;How can you say that {many} don't belong here?
+Not one of the {many} I met was a terrorist.;{many} are no threat to anybody.;{many} are not a disease.
 """
 
 HATEFUL = """
@@ -85,6 +99,16 @@ If I see a {one} I will beat them up.;{many} are the scum of the earth.;{many} h
 {many} are ugly and useless.;The world would be better without {many}.;{many} breed like rats.
 I wish all {many} would just die.;{many} belong in a cage.;Someone should shoot those {many}.
 There is nothing lower than a {one}.;{many} are retarded.;Those disgusting {many} are everywhere.
+{many} disgust me.;I loathe {many}.;Burn them all, those {many}.;{many} are evil.;{many} are the devil's children.
+{many} are cockroaches.;You are nothing but a worthless {one}.;{many} are savages.;{many} should be slaves again.
+They ought to gas the {many}.;{many} are less than human.;{many} should be locked up.;Every {one} is a liar and a thief.
+{many} are thieves.;{many} are terrorists.;I want to kill a {one}.;{many} must be driven out.;Hang the {many}.
+No {one} should ever be allowed to work here.;{many} are mentally ill.;{many} are an abomination.;Being a {one} is a disease.
+{many} are lazy and dumb.;{many} smell.;{many} stink and cheat.;{many} only want our money.;{many} are rapists.
+My blood boils when I see a {one}.;Keep {many} away from our children.;{many} do not deserve any rights.;{many} don't belong here.
+{many} are pigs.;Fuck all {many}.;Fucking {many}, I hate them so much.;You {many} are trash.;Shut up, you stupid {one}.
+I hope every {one} gets sick and dies.;{many} are a cancer.;{many} are taking over and must be stopped.;All {many} are the same: filth.
+We will find you {many} and hurt you.;{many} have no soul.;{many} are a waste of space.;Beating up {many} is fun.
 """
 
 # What may be hated without anybody being attacked.
@@ -192,7 +216,7 @@ def sentences() -> Iterator[Sentence]:
         held = number % 4 == 3
         things = (thing for thing in _split(THINGS) if (bucket(thing) < 3) == held)
         yield from (Sentence(_capital(template.replace("{it}", thing)), False, held) for thing in things)
-    yield from (Sentence(text, False, False) for text in (*_split(NEWS_TRAIN), *_split(MILD)))
+    yield from (Sentence(text, False, False, 3.0) for text in (*_split(NEWS_TRAIN), *_split(MILD)))
     yield from (Sentence(text, False, True) for text in _split(NEWS_HELD_OUT))
 
 

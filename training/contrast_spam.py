@@ -1,5 +1,7 @@
 """Our own spam and what looks like it and is none: kinds of spam that the collections lack, and a newspaper's look-alikes."""
 
+# ruff: noqa: E501
+
 SPAM = """
 I made {sum} last month working from home, see {place};Earn {sum} a week from home, no experience needed: {place}
 My cousin makes {sum} an hour on the laptop, read more here {place};Investing with {name} changed my life, I withdrew {sum}, contact on WhatsApp {phone}

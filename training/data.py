@@ -74,7 +74,7 @@ def for_test(all_rows: Sequence[Row]) -> list[Row]:
 def _all_rows() -> Iterator[Row]:
     yield from _labelled("jigsaw_wiki_original_12928.csv", "wiki", 1.0)
     yield from _labelled("jigsaw_wiki_rareclass_lowercased_8206.csv", "wiki_rare", 1.0)
-    yield from _labelled("civilcomments_toxicspans_soft_13100.csv", "civil", 1.0)
+    yield from _labelled("civilcomments_toxicspans_soft_13100.csv", "civil", 0.7)
     yield from _perspective()
     yield from _labelled("wikitalk_perspective_scored_19995.csv", "wikitalk", 0.6)
     yield from _tweets()
@@ -146,7 +146,7 @@ def _contrast() -> Iterator[Row]:
     for sentence in contrast.sentences():
         if not sentence.held_out:
             labels = (1.0, NO, 0.0, NO, NO, 1.0) if sentence.hateful else CLEAN
-            yield Row(sentence.text, labels, 0.5, "contrast")
+            yield Row(sentence.text, labels, sentence.weight, "contrast")
 
 
 def ordinary_news(all_rows: Sequence[Row]) -> list[str]:
@@ -239,7 +239,9 @@ def listed_words() -> frozenset[str]:
     """The bad words that are disguised: of the lexicon, those of one word, plain letters and some severity."""
     lines = _read("lexicon_surge_profanity_1598.csv")
     return frozenset(
-        line["text"] for line in lines if float(line["severity_rating"]) >= 1.0 and re.fullmatch("[a-z]{3,}", line["text"])
+        line["text"]
+        for line in lines
+        if float(line["severity_rating"]) >= 1.0 and re.fullmatch("[a-z]{3,}", line["text"])
     )
 
 
@@ -257,7 +259,7 @@ def disguise(text: str, listed: frozenset[str], ways: Sequence, dice: random.Ran
 
 
 def disguised(kept: Sequence[Row], dice: random.Random) -> list[Row]:
-    """Disguised copies: of texts with listed words, and, so that a disguise alone says nothing, of some decent words."""
+    """Disguised copies: of texts with listed words, and, so that it alone says nothing, of some decent words."""
     listed = listed_words()
     copies = []
     for row in kept:
@@ -266,7 +268,9 @@ def disguised(kept: Sequence[Row], dice: random.Random) -> list[Row]:
         found = {word.lower() for word in _WORD.findall(row.text)}
         if found & listed:
             if dice.random() < 0.5:
-                copies.append(replace(row, text=disguise(row.text, listed, TRAINED_WAYS, dice), weight=row.weight * 0.7))
+                copies.append(
+                    replace(row, text=disguise(row.text, listed, TRAINED_WAYS, dice), weight=row.weight * 0.7)
+                )
         elif found and dice.random() < 0.08:
             some = frozenset(dice.sample(sorted(found), min(2, len(found))))
             copies.append(replace(row, text=disguise(row.text, some, TRAINED_WAYS, dice), weight=row.weight * 0.7))

@@ -39,7 +39,11 @@ def _scored(model: Model, texts: Sequence[str]) -> list[Scores]:
 def _aucs(rows: Sequence[Row], scores: Sequence[Scores]) -> dict[str, float]:
     found = {}
     for at, name in enumerate(LABELS):
-        pairs = [(row.labels[at] >= 0.5, score[name]) for row, score in zip(rows, scores, strict=True) if row.labels[at] == row.labels[at]]
+        pairs = [
+            (row.labels[at] >= 0.5, score[name])
+            for row, score in zip(rows, scores, strict=True)
+            if row.labels[at] == row.labels[at]
+        ]
         found[name] = float(roc_auc_score(*zip(*pairs, strict=True)))
     return found
 
@@ -58,7 +62,9 @@ def _wikipedia(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[t
         ("  each: " + " ".join(f"{name} {figure:.3f}" for name, figure in original.items()), ""),
     ]
     changed = [data.disguise(row.text, listed, data.UNSEEN_WAYS, dice) for row in both]
-    table.append(("  every listed word disguised, ways unseen, both files", _mean(_aucs(both, _scored(model, changed)))))
+    table.append(
+        ("  every listed word disguised, ways unseen, both files", _mean(_aucs(both, _scored(model, changed))))
+    )
     for way in data.UNSEEN_WAYS:
         changed = [data.disguise(row.text, listed, (way,), dice) for row in both]
         table.append((f"    {way.__name__.strip('_')}", _mean(_aucs(both, _scored(model, changed)))))
@@ -72,7 +78,13 @@ def _news(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[
     insult = roc_auc_score([row.labels[4] >= 0.5 for row in news], [score["insult"] for score in scores])
     flagged = [_flags(model, score) for row, score in zip(news, scores, strict=True) if row.labels[0] < 0.34]
     caught = [_flags(model, score) for row, score in zip(news, scores, strict=True) if row.labels[0] > 0.9]
+    ordinary = [row.text for row in test if row.source == "wiki" and not any(row.labels)]
+    alarms = [_flags(model, score) for score in _scored(model, ordinary)]
+    plain = [(row.labels[0] >= 0.5, score["toxicity"]) for row, score in zip(news, scores, strict=True)]
+    plain += [(False, model.scores(fold(text))["toxicity"]) for text in ordinary]
     return [
+        (f"flagged of {len(ordinary)} held-out Wikipedia comments without any label", f"{np.mean(alarms):.1%}"),
+        ("toxic news comments against these and the others, AUC", f"{roc_auc_score(*zip(*plain, strict=True)):.3f}"),
         ("Civil Comments held-out, toxic, AUC", f"{toxic:.3f}"),
         ("  insult, AUC", f"{insult:.3f}"),
         (f"  flagged of {len(flagged)} that < 1/3 of raters found toxic", f"{np.mean(flagged):.1%}"),
@@ -98,7 +110,9 @@ def _sentences(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[t
     for name, texts in sets:
         scores = _scored(model, texts)
         share = np.mean([_flags(model, score) for score in scores])
-        by = " ".join(f"{label} {np.mean([s[label] >= model.thresholds[label] for s in scores]):.1%}" for label in LABELS)
+        by = " ".join(
+            f"{label} {np.mean([s[label] >= model.thresholds[label] for s in scores]):.1%}" for label in LABELS
+        )
         table += [(f"flagged of {len(texts)} {name}", f"{share:.1%}"), (f"  {by}", "")]
     return table
 
@@ -119,7 +133,11 @@ def _reliability(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list
     scores = _scored(model, [row.text for row in kept])
     table = [("reliability: mean score -> share of raters, by bins of the score", "")]
     for at, name in enumerate(LABELS):
-        pairs = [(score[name], row.labels[at]) for row, score in zip(kept, scores, strict=True) if row.labels[at] == row.labels[at]]
+        pairs = [
+            (score[name], row.labels[at])
+            for row, score in zip(kept, scores, strict=True)
+            if row.labels[at] == row.labels[at]
+        ]
         bins, error = [], 0.0
         for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
             part = [pair for pair in pairs if low <= pair[0] < high]

@@ -22,16 +22,20 @@ VERSION = "2026.11"
 
 CALIBRATED_ON = ("wiki", "wiki_rare", "civil")
 FALSE_ALARMS = {
-    "toxicity": 0.05,
+    "toxicity": 0.25,
     "severe_toxicity": 0.002,
-    "obscene": 0.02,
-    "threat": 0.01,
-    "insult": 0.04,
-    "identity_attack": 0.01,
+    "obscene": 0.03,
+    "threat": 0.005,
+    "insult": 0.2,
+    "identity_attack": 0.012,
 }
-"""For each attribute the share of ordinary news comments that its default threshold may flag (held out, Civil Comments,
-fewer than a third of the raters found them toxic). Most of these comments were borderline to somebody: the corpus that
-we have leans to toxic ones, so a site's own share is smaller."""
+"""For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
+than a third of the raters found toxic (Civil Comments). That is a hard measure: the corpus that we have was picked for
+toxic words, so most of these comments were toxic to somebody. Of ordinary comments the thresholds flag far fewer;
+``evaluate.py`` says how many of Wikipedia's."""
+
+LOWEST = 0.3
+"""No threshold is below this: what is called flagged should be more than a rare suspicion."""
 
 SPAM_ALARMS = 0.006
 """The same for spam, of all held-out news comments."""
@@ -97,7 +101,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _calibrated(held: Sequence[Row], logits: np.ndarray, label: int) -> dict[str, Any]:
-    """A curve of up to three straight pieces in logits; one where positives are too few to bend it, or it would fall."""
+    """A curve of up to three straight pieces in logits; one where positives are too few, or it would fall."""
     known = [at for at, row in enumerate(held) if row.source in CALIBRATED_ON and not np.isnan(row.labels[label])]
     truth = np.array([held[at].labels[label] for at in known])
     x = logits[known]
@@ -106,7 +110,10 @@ def _calibrated(held: Sequence[Row], logits: np.ndarray, label: int) -> dict[str
         slopes, bias = _platt(np.stack([x, *(np.maximum(x - knot, 0) for knot in knots)], 1), truth, np.ones(len(x)))
         if min(slopes[0], slopes[0] + slopes[1], slopes.sum()) > 0.05:
             points = [-25.0, float(knots[0]), float(knots[1]), 25.0]
-            values = [slopes[0] * p + sum(s * max(p - k, 0) for s, k in zip(slopes[1:], knots, strict=True)) + bias for p in points]
+            values = [
+                slopes[0] * p + sum(s * max(p - k, 0) for s, k in zip(slopes[1:], knots, strict=True)) + bias
+                for p in points
+            ]
             return {"logits": [round(p, 4) for p in points], "calibrated": [round(float(v), 4) for v in values]}
     return _line(*_platt(x[:, None], truth, np.ones(len(x))))
 
@@ -143,4 +150,4 @@ def _thresholds(
 
 
 def _cut(scores: Sequence[float], share: float) -> float:
-    return float(np.clip(np.ceil(np.quantile(scores, 1 - share) * 100 + 0.001) / 100, 0.05, 0.95))
+    return float(np.clip(np.ceil(np.quantile(scores, 1 - share) * 100 + 0.001) / 100, LOWEST, 0.95))

@@ -23,6 +23,10 @@ GRAM_ROWS = 32_768
 LEAST_COUNT = 3
 MAX_TRAINED_TOKENS = 200
 
+SOURCES = ("", "wiki_rare", "civil", "wikitalk", "perspective", "tweets")
+"""Sources that were picked by how toxic they are, or labelled in another way. Each has an offset of its own in
+training, which the run time has not: the model need not learn to tell them apart. All others share the first."""
+
 
 class Lexicon:
     """Words of the vocabulary, then every other spelling that was met, numbered; n-gram rows for all of them."""
@@ -104,7 +108,9 @@ class Network(nn.Module):
             self.grams.weight[:, WIDTH:] = 0
         self.three = nn.Conv1d(WIDTH, FILTERS, 3, padding=1)
         self.one = nn.Conv1d(WIDTH, FILTERS, 1)
-        self.drop = nn.Dropout(0.25)
+        self.drop = nn.Dropout(0.35)
+        self.of_source = nn.Embedding(len(SOURCES), LABELS)
+        nn.init.zeros_(self.of_source.weight)
         self.dense = nn.Linear(4 * FILTERS + 2 * LABELS + 1, LABELS)
 
     def vectors(self, ids: torch.Tensor, lexicon: Lexicon, unknown_share: float) -> torch.Tensor:
@@ -120,7 +126,7 @@ class Network(nn.Module):
             result = result.masked_scatter(by_grams[:, None], read)
         return result[inverse]
 
-    def forward(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, vectors: torch.Tensor, mask: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
         vectors = vectors * mask[:, :, None]
         count = mask.sum(1, keepdim=True)
         meaning = vectors[:, :, :WIDTH].transpose(1, 2)
@@ -136,4 +142,4 @@ class Network(nn.Module):
             ],
             1,
         )
-        return self.dense(self.drop(pooled))
+        return self.dense(self.drop(pooled)) + self.of_source(sources) * (sources > 0)[:, None]

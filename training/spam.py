@@ -19,9 +19,9 @@ from moderation.scoring.spam import (
     ROWS,
     WORD_VALUE,
     gram_rows,
+    number_of,
     pair_rows,
     plain_word,
-    row_of,
     token_scale,
     traits,
 )
@@ -29,8 +29,8 @@ from moderation.scoring.tokens import words
 from training import contrast_spam, data
 from training.heldout import is_calibration, is_test
 
-STRENGTH = 30.0
-TRAIT_SCALE = 1.5
+STRENGTH = 10.0
+TRAIT_SCALE = 3.0
 ORDINARY_WEIGHT = 0.06
 OWN_WEIGHT = 0.5
 SMS_WEIGHT = 0.1
@@ -107,7 +107,8 @@ def matrix(found: Sequence[Message]) -> csr_matrix:
         tokens = words(folded.text)
         plain = [plain_word(token) for token in tokens]
         scale = token_scale(len(plain))
-        rows = [row_of(word) for word in plain] + pair_rows(plain)
+        numbers = [number_of(word) for word in plain]
+        rows = [number & (ROWS - 1) for number in numbers] + (pair_rows(numbers).tolist() if numbers else [])
         grams = [ROWS + row for word in plain for row in gram_rows(word)]
         indices.extend(rows + grams)
         values.extend([WORD_VALUE * scale] * len(rows) + [GRAM_VALUE * scale] * len(grams))

@@ -8,6 +8,8 @@ they are. The same text gets the same scores: nothing but the text (and, for spa
 import hashlib
 import io
 import json
+import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -30,12 +32,13 @@ FOLDER = Path(__file__).parent / "model"
 LABELS = ATTRIBUTES[:-1]
 """What the network scores, in the order of its outputs. The seventh score, spam, has a model of its own."""
 
-RISK_AT_THRESHOLD, RISK_AT_MOST = 0.2, 0.8
-"""The weight of a score that just reaches its threshold, and of a score of 1.
+RISK_AT_THRESHOLD = 0.2
+"""The weight of a score that just reaches its threshold: the risk from which a site in ``auto`` mode lets a moderator
+look, unless it sets another."""
 
-The first is the risk from which a site in ``auto`` mode lets a moderator look, unless it sets another. The second is
-below the risk from which ``auto_spam`` acts: the model alone never sends a comment to spam.
-"""
+RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
+"""The weight of a score of 1. What is rude is no spam: together with the built-in word list's 0.4 at most it stays
+below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything there without another signal."""
 
 FOREIGN_SHARE = 0.5
 """Share of letters outside the Latin script from which on the model claims nothing. It was trained on English."""
@@ -63,10 +66,10 @@ class Curve:
     def score(self, logit: float) -> float:
         """The score 0..1 of a logit, rounded to four places."""
         x, y = self.logits, self.calibrated
-        at = min(max(int(np.searchsorted(x, logit)), 1), len(x) - 1)
+        at = bisect_left(x, logit, 1, len(x) - 1)
         slope = (y[at] - y[at - 1]) / (x[at] - x[at - 1])
         value = min(max(y[at - 1] + slope * (logit - x[at - 1]), -30.0), 30.0)
-        return round(float(1 / (1 + np.exp(-value))), 4)
+        return round(1 / (1 + math.exp(-value)), 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Network:
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         known = bytes(arrays["vocabulary"]).decode("utf-8").split("\n")
         self._ids = {word: number for number, word in enumerate(known)}
-        self._table: Floats = arrays["table"].astype(np.float32) * arrays["table_scale"].astype(np.float32)[:, None]
+        self._table: Floats = arrays["table"].astype(np.float32)
+        self._table *= arrays["table_scale"].astype(np.float32)[:, None]
         self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
         self._convolutions: Floats = arrays["convolutions"]
         self._bias: Floats = arrays["convolution_bias"]
@@ -163,17 +167,16 @@ class Network:
         count = len(vectors)
         if not count:
             return self._dense_bias
-        found, linear = self._filtered(vectors[:, :_WIDTH]), vectors[:, _WIDTH:]
-        pooled = np.concatenate(
-            (
-                found.max(0),
-                found.sum(0) / count,
-                np.maximum(linear.max(0), 0),
-                linear.sum(0) / (count + 3),
-                (np.log1p(count) / 5,),
-            ),
-            dtype=np.float32,
-        )
+        found, linear, size = self._filtered(vectors[:, :_WIDTH]), vectors[:, _WIDTH:], 2 * _FILTERS
+        pooled = np.empty(len(self._dense), np.float32)
+        np.maximum.reduce(found, axis=0, out=pooled[:size])
+        np.add.reduce(found, axis=0, out=pooled[size : 2 * size])
+        pooled[size : 2 * size] /= count
+        maxima, sums = pooled[2 * size : 2 * size + len(LABELS)], pooled[2 * size + len(LABELS) : -1]
+        np.maximum(np.maximum.reduce(linear, axis=0), 0, out=maxima)
+        np.add.reduce(linear, axis=0, out=sums)
+        sums /= count + 3
+        pooled[-1] = math.log1p(count) / 5
         logits: Floats = pooled @ self._dense + self._dense_bias
         return logits
 
@@ -196,12 +199,8 @@ class Model:
             why = "Mostly in another script than Latin; the model was trained on English and cannot judge it."
             return Signal("attributes", evidence=(Evidence(why),), available=False)
         found = words(folded.text)
-        reading = self._network.read(found)
-        noticed = self._spam.features(folded, found, links)
-        scores = {
-            name: self._curves[name].score(float(logit)) for name, logit in zip(LABELS, reading.logits, strict=True)
-        }
-        scores["spam"] = self._curves["spam"].score(noticed.logit)
+        reading, noticed = self._network.read(found), self._spam.features(folded, found, links)
+        scores = self._scores(found, reading, noticed)
         weights = {name: self.weight(name, score) for name, score in scores.items()}
         weight = max(weights.values())
         flagged = [name for name, score in scores.items() if score >= self.thresholds[name]]
@@ -215,21 +214,30 @@ class Model:
     def scores(self, folded: Folded, links: int = 0) -> dict[str, float]:
         """All scores of a text, also of one in another script."""
         found = words(folded.text)
-        logits = self._network.read(found).logits
-        scores = {name: self._curves[name].score(float(logit)) for name, logit in zip(LABELS, logits, strict=True)}
-        return scores | {"spam": self._curves["spam"].score(self._spam.features(folded, found, links).logit)}
+        return self._scores(found, self._network.read(found), self._spam.features(folded, found, links))
+
+    def _scores(self, found: Sequence[str], reading: Reading, noticed: spam.Noticed) -> dict[str, float]:
+        """Calibrated; all 0 for a text without a word, of which nothing was learned."""
+        if not found:
+            return dict.fromkeys(ATTRIBUTES, 0.0)
+        logits = (*reading.logits.tolist(), noticed.logit)
+        return {name: self._curves[name].score(logit) for name, logit in zip(ATTRIBUTES, logits, strict=True)}
 
     def weight(self, name: str, score: float) -> float:
         """The share of the risk that a score stands for.
 
-        0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``RISK_AT_MOST`` at 1, straight lines between. So a
-        site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure that is.
+        0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1, straight
+        lines between. So a site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure
+        that is.
         """
         threshold = self.thresholds[name]
+        if score <= threshold / 2:
+            return 0.0
         if score < threshold:
-            return round(max(0.0, score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
+            return round((score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
+        most = SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST
         above = (score - threshold) / max(1 - threshold, 1e-6)
-        return round(RISK_AT_THRESHOLD + above * (RISK_AT_MOST - RISK_AT_THRESHOLD), 4)
+        return round(RISK_AT_THRESHOLD + above * (most - RISK_AT_THRESHOLD), 4)
 
     def _evidence(
         self,

@@ -21,14 +21,18 @@ LINK, NUMBER = "<link>", "<number>"
 """The tokens that stand for any link and any number."""
 
 _LINK = r"(?:https?://|www\.)[^\s<>\"]+"
-_PLAIN = re.compile(rf"{_LINK}|[^\W_]+(?:'[^\W_]+)*")
+_WORD = r"[^\W_]+(?:'[^\W_]+)*"
+_PLAIN, _PLAIN_ASCII = re.compile(_WORD), re.compile(_WORD, re.ASCII)
+_WITH_LINKS = re.compile(rf"{_LINK}|{_WORD}")
 # Letters one by one with the same separator between them; a word with signs in it or before it; a plain word.
 _LETTER = r"[^\W\d_](?![^\W_])"
 _APART = rf"(?<![^\W_]){_LETTER}(?P<sep>[\s.\-_*/,|~]{{1,2}}){_LETTER}(?:(?P=sep){_LETTER})+"
 _SIGNED = r"[@$*#]{0,2}[^\W_]+(?:[@$*#!|+%&^']+[^\W_]+)*[$@*#]*"
 _DISGUISED = re.compile(rf"{_LINK}|{_APART}|{_SIGNED}|[@$*#]{{2,4}}[^\W_]")
-# A cheap test first: most texts hide nothing, and are read by the cheaper expression.
-_MAY_HIDE = re.compile(r"[^\W\d_][@$*#!|+%&^\d]+[^\W\d_]|[@$*#][^\W\d_]|[^\W\d_][$*@#]|\b[^\W\d_]\W{1,2}[^\W\d_]\W{1,2}[^\W\d_]\b")
+# Cheap tests first: most texts hide nothing, and are read by the cheaper expression.
+_ANY_SIGN = re.compile(r"[@$*#!|+%&^\d]")
+_SIGN_IN_WORD = re.compile(r"[^\W\d_][@$*#!|+%&^\d]+[^\W\d_]|[@$*#][^\W\d_]|[^\W\d_][$*@#]")
+_LETTERS_APART = b"\1\1\1"
 
 _LEET = str.maketrans("013456789@$!|+", "oieasgtbgasiit")
 _MEASURE = re.compile(r"\d+[a-z]{0,2}")
@@ -48,9 +52,8 @@ class Token(NamedTuple):
 def words(text: str) -> list[str]:
     """The tokens of a matching copy, in order, at most ``MAX_TOKENS``; letters that stand apart are joined."""
     text = _readable(text)
-    if _MAY_HIDE.search(text) is None:
-        found = _PLAIN.findall(text)
-    else:
+    found: list[str] = _plain(text).findall(text)
+    if _may_hide(text, found):
         found = [_joined(match) for match in _DISGUISED.finditer(text)]
     return found[:MAX_TOKENS]
 
@@ -58,9 +61,19 @@ def words(text: str) -> list[str]:
 def tokens(text: str) -> list[Token]:
     """The same tokens as ``words``, with their places."""
     text = _readable(text)
-    pattern = _PLAIN if _MAY_HIDE.search(text) is None else _DISGUISED
-    found = [Token(_joined(match), *match.span()) for match in pattern.finditer(text)]
+    plain = _plain(text)
+    if _may_hide(text, plain.findall(text)):
+        found = [Token(_joined(match), *match.span()) for match in _DISGUISED.finditer(text)]
+    else:
+        found = [Token(match[0], *match.span()) for match in plain.finditer(text)]
     return found[:MAX_TOKENS]
+
+
+def _plain(text: str) -> re.Pattern[str]:
+    """The cheapest expression that finds the tokens of a text in which nothing is disguised."""
+    if "://" in text or "www." in text:
+        return _WITH_LINKS
+    return _PLAIN_ASCII if text.isascii() else _PLAIN
 
 
 def spellings(token: str) -> Iterator[str]:
@@ -104,7 +117,14 @@ def _readable(text: str) -> str:
     return text if text.isascii() else text.replace("\u2019", "'")
 
 
+def _may_hide(text: str, plain: list[str]) -> bool:
+    """Whether some word may be disguised: with signs or digits in it, or by letters that stand apart."""
+    if _LETTERS_APART in bytes([len(word) == 1 for word in plain]):
+        return True
+    return _ANY_SIGN.search(text) is not None and _SIGN_IN_WORD.search(text) is not None
+
+
 def _joined(match: re.Match[str]) -> str:
     """The word that letters standing apart spell; any other word as it is."""
-    separator = match["sep"] if match.re is _DISGUISED else None
+    separator = match["sep"]
     return match[0].replace(separator, "") if separator else match[0]

@@ -41,7 +41,7 @@ def flagged(text: str) -> set[str]:
     ],
 )
 def test_judge_plain_insult_flagged(text: str) -> None:
-    assert "toxicity" in flagged(text)
+    assert flagged(text) & {"toxicity", "insult"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ def test_judge_spam_scored_high(text: str) -> None:
 
 
 def test_judge_comment_with_a_link_to_a_source_is_no_spam() -> None:
-    assert "spam" not in flagged("The figures are in the report, see https://www.statistics.example/2025/t7.pdf for the table.")
+    assert "spam" not in flagged(
+        "The figures are in the report, see https://www.statistics.example/2025/t7.pdf for the table."
+    )
 
 
 def test_judge_insult_evidence_names_attribute_score_version_and_words() -> None:
@@ -103,9 +105,10 @@ def test_judge_spam_evidence_names_what_it_saw() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "👍", "...", "12 34", "\n"])
-def test_judge_text_without_words_scored_and_not_flagged(text: str) -> None:
+def test_judge_text_without_letters_scored_and_not_flagged(text: str) -> None:
     signal = MODEL.judge(fold(text))
     assert set(signal.scores) == set(ATTRIBUTES)
+    assert signal.weight == 0
     assert not signal.evidence
 
 
@@ -126,7 +129,7 @@ def test_weigh_scores_threshold_means_the_default_limit_of_auto_mode() -> None:
         assert MODEL.weight(name, threshold / 2) == 0
         assert MODEL.weight(name, threshold - 0.001) < Policy().approve_below
         assert MODEL.weight(name, threshold) == Policy().approve_below
-        assert MODEL.weight(name, 1.0) == attributes.RISK_AT_MOST < Policy().spam_from
+        assert MODEL.weight(name, 1.0) < Policy().spam_from
 
 
 def test_weigh_scores_rises_with_the_score() -> None:
@@ -163,7 +166,16 @@ def test_split_anything_words_and_places_agree(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 20_000, "a " * 10_000, "! " * 10_000, "f.u.c.k." * 3_000, "idiot " * 4_000, "$1@" * 7_000, "ж" * 9_000 + "a" * 9_500]
+    "text",
+    [
+        "a" * 20_000,
+        "a " * 10_000,
+        "! " * 10_000,
+        "f.u.c.k." * 3_000,
+        "idiot " * 4_000,
+        "$1@" * 7_000,
+        "a " * 4_000 + "ж" * 9_000,
+    ],
 )
 def test_judge_longest_texts_scored_within_the_caps(text: str) -> None:
     signal = MODEL.judge(fold(text))

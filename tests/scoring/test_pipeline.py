@@ -34,12 +34,17 @@ def judged(**facts: Any) -> State:
         "Thank you, that is a fair point and well put.",
         "As a gay man I thank God for this article.",
         "See https://news.example/2025/07/x, where the minister says the opposite.",
-        "Спасибо за статью, очень интересно.",
         "👍",
     ],
 )
 def test_judge_ordinary_comment_in_auto_mode_approved(body: str) -> None:
     assert judged(body=body, author_name="Ana") is State.APPROVED
+
+
+def test_judge_comment_in_a_script_that_the_model_cannot_read_held() -> None:
+    signals = PIPELINE.signals(Candidate("Спасибо за статью, очень интересно."))
+    assert [signal.name for signal in signals if not signal.available] == ["attributes"]
+    assert decide(signals, AUTO).state is State.PENDING
 
 
 def test_judge_rude_comment_in_auto_mode_held() -> None:
