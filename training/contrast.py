@@ -23,7 +23,7 @@ class Sentence(NamedTuple):
 
 # name, plural
 PEOPLE = """
-gay man|gay men;lesbian|lesbians;bisexual woman|bisexual women;trans woman|trans women;trans man|trans men
+gay man|gay men;gay person|gay people;gay woman|gay women;lesbian|lesbians;bisexual woman|bisexual women;trans woman|trans women;trans man|trans men
 transgender person|transgender people;queer person|queer people;homosexual|homosexuals;straight man|straight men
 Muslim|Muslims;Jew|Jews;Jewish woman|Jewish women;Christian|Christians;Catholic|Catholics;Protestant|Protestants
 Hindu|Hindus;Buddhist|Buddhists;Sikh|Sikhs;atheist|atheists;Mormon|Mormons;Black man|Black men

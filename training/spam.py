@@ -90,7 +90,7 @@ def _ordinary(rows: Sequence[data.Row]) -> list[Message]:
     dice = random.Random(11)
     found = []
     for row in rows:
-        if row.source == "civil" or (row.source == "wiki" and dice.random() < 0.5):
+        if row.source in {"civil", "wiki"}:
             found.append(Message(row.text, False, row.source, ORDINARY_WEIGHT))
             if row.source == "civil" and dice.random() < 0.12:
                 place = dice.choice(_PLACES)
