@@ -1,0 +1,220 @@
+"""``serve``, ``worker`` and ``demo`` as real processes: they answer, stop when told to, and leave nobody behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moderation import gunicorn_conf, serving
+from moderation.errors import SettingsError
+
+START_S = 60.0
+"""How long a start may take on a machine that runs all tests at once."""
+
+
+class Service:
+    """A running ``moderation`` command."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
+        self.log = home.parent / "service.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "moderation", *arguments],
+                env={**environment, "MODERATION_HOME": str(home), "TMPDIR": str(home.parent)},
+                cwd=home.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def url(self) -> str:
+        """Where it listens, once it says so."""
+        return str(self.until(lambda: re.findall(r"(http://127\.0\.0\.1:\d+)[ /.]", self.output))[0]).rstrip(".")
+
+    def until(self, found: Callable[[], Any]) -> Any:
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            if value := found():
+                return value
+            assert self.process.poll() is None, self.output
+            time.sleep(0.05)
+        raise AssertionError(self.output)
+
+    def children(self) -> dict[str, int]:
+        """Process ids of its children, by what they are."""
+        pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        found = {}
+        for pid in pids:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")  # empty for one that has just died
+            if b"gunicorn" in words or b"worker" in words:
+                found["server" if b"gunicorn" in words else "worker"] = int(pid)
+        return found
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=START_S)
+
+
+def get(url: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(url, timeout=START_S) as answer:
+        return answer.status, answer.read()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def begin(*arguments: str) -> Service:
+        started.append(Service(tmp_path / "home", *arguments))
+        return started[-1]
+
+    yield begin
+    for service in started:
+        if service.process.poll() is None:
+            service.process.kill()
+            service.process.wait()
+
+
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        (":80", ("0.0.0.0", 80)),
+        ("[::1]:0", ("::1", 0)),
+        ("localhost:1", ("localhost", 1)),
+    ],
+)
+def test_parse_bind_reads_host_and_port(bind: str, expected: tuple[str, int]) -> None:
+    assert serving.parse_bind(bind) == expected
+
+
+@pytest.mark.parametrize("bind", ["", "8080", "localhost", "localhost:", "localhost:x", "localhost:99999", "a:٣"])
+def test_parse_bind_refuses_nonsense(bind: str) -> None:
+    with pytest.raises(SettingsError):
+        serving.parse_bind(bind)
+
+
+def test_listen_on_a_port_in_use_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match="in use"):
+            serving.listen(f"127.0.0.1:{port}")
+
+
+def test_listen_on_an_address_of_another_machine_says_so() -> None:
+    with pytest.raises(SettingsError, match="cannot be listened on"):
+        serving.listen("192.0.2.1:8080")
+
+
+def test_gunicorn_conf_names_only_settings_that_gunicorn_has() -> None:
+    from gunicorn.config import KNOWN_SETTINGS
+
+    known = {setting.name for setting in KNOWN_SETTINGS}
+    ours = {name for name in vars(gunicorn_conf) if not name.startswith("_") and name not in {"Any", "os"}}
+    assert ours - {"multiprocess"} <= known
+    assert gunicorn_conf.control_socket_disable
+
+
+def test_restarts_of_a_dying_worker_come_ever_later() -> None:
+    child = serving._Child("worker", ["true"], {})
+    pauses = []
+    for _ in range(9):
+        child.started = time.monotonic()
+        child.schedule_restart()
+        pauses.append(round(child.due - time.monotonic()))
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    child.started = time.monotonic() - serving.STEADY_AFTER_S
+    child.schedule_restart()
+    assert round(child.due - time.monotonic()) == serving.FIRST_PAUSE_S
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_serve_answers_restarts_its_worker_and_stops_on_ctrl_c(home: Path, start: Callable[..., Service]) -> None:
+    service = start("serve", "--bind", "127.0.0.1:0", "--workers", "1")
+    url = service.url()
+    assert get(f"{url}/healthz")[0] == 200
+    assert b"moderation_http_requests_total" in get(f"{url}/metrics")[1]
+    first = service.until(lambda: service.children().get("worker"))
+    os.kill(first, signal.SIGKILL)
+    service.until(lambda: service.children().get("worker", first) != first)
+    everybody = service.children().values()
+    assert service.stop() == 0
+    assert not any(is_alive(pid) for pid in everybody)
+    assert "Traceback" not in service.output
+    assert not list(home.parent.glob("moderation-metrics-*"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG is Linux's")
+def test_serve_killed_leaves_nobody_behind(home: Path, start: Callable[..., Service]) -> None:
+    service = start("serve", "--bind", "127.0.0.1:0", "--workers", "1")
+    get(f"{service.url()}/healthz")
+    children = service.until(lambda: len(service.children()) == 2 and service.children())
+    service.process.kill()
+    service.process.wait()
+    end = time.monotonic() + START_S
+    while any(is_alive(pid) for pid in children.values()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(is_alive(pid) for pid in children.values())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_serve_ends_with_1_when_gunicorn_dies(home: Path, start: Callable[..., Service]) -> None:
+    service = start("serve", "--bind", "127.0.0.1:0", "--workers", "1", "--no-worker")
+    get(f"{service.url()}/healthz")
+    os.kill(service.children()["server"], signal.SIGKILL)
+    assert service.process.wait(timeout=START_S) == 1
+    assert "ended with status" in service.output
+
+
+def test_worker_stops_on_sigterm(home: Path, start: Callable[..., Service]) -> None:
+    service = start("worker")
+    service.until(lambda: "worker started" in service.output)
+    assert service.stop(signal.SIGTERM) == 0
+
+
+def test_demo_second_run_keeps_what_is_there_and_follows_the_address(
+    tmp_path: Path, start: Callable[..., Service]
+) -> None:
+    service = start("demo", "--bind", "127.0.0.1:0")
+    url = service.url()
+    assert get(f"{url}/demo/")[0] == 200
+    first = json.loads((tmp_path / "home" / "demo.json").read_text())
+    assert (tmp_path / "home" / "demo.json").stat().st_mode & 0o777 == 0o600
+    assert all(first[name] in service.output for name in ("login", "password", "token"))
+    before = json.loads(get(f"{url}/api/v1/sites/demo/comments?thread=night-ferry")[1])
+    assert before["total"] > 3
+    assert service.stop() == 0
+    assert "Traceback" not in service.output
+    service.log.unlink()
+    service = start("demo", "--bind", "127.0.0.1:0")
+    url = service.url()
+    assert json.loads((tmp_path / "home" / "demo.json").read_text()) == first
+    assert json.loads(get(f"{url}/api/v1/sites/demo/comments?thread=night-ferry")[1]) == before
+    request = urllib.request.Request(f"{url}/api/v1/webhooks?site=demo")
+    request.add_header("Authorization", f"Bearer {first['token']}")
+    with urllib.request.urlopen(request, timeout=START_S) as answer:
+        assert [row["url"] for row in json.load(answer)["items"]] == [f"{url}/demo/webhooks/receive"]
+    assert service.stop() == 0
