@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 import moderation.web
+from moderation.services import threads
 
 pytestmark = pytest.mark.browser
 
 WIDGET = Path(moderation.web.__file__).parent / "static" / "embed.js"
 MAX_GZIPPED_BYTES = 12 * 1024
 KEY = "2026/11/night-ferry"
+PAGE_SIZE = 3
 
 
 class Host:
@@ -68,7 +70,8 @@ def host(live_server: Any) -> Iterator[Host]:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Night ferry</title>'
         f'<script src="{service}/embed.js" defer></script></head><body><h1>Night ferry</h1>'
         f'<p><a href="#comments" data-moderation-site="news" data-moderation-count="{KEY}">Replies</a></p>'
-        f'<div id="comments" data-moderation-site="news" data-thread="{KEY}" data-votes></div></body></html>'
+        f'<div id="comments" data-moderation-site="news" data-thread="{KEY}" data-limit="{PAGE_SIZE}" data-votes></div>'
+        "</body></html>"
     ).encode()
     policy = (
         f"default-src 'none'; script-src {service}; connect-src {service}; img-src {service}; "
@@ -88,7 +91,7 @@ def host(live_server: Any) -> Iterator[Host]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Article)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     made = Host(server, live_server)
     origin = made.url.removesuffix("/article")
@@ -160,6 +163,34 @@ def test_reply_on_strict_page_of_another_origin_waits_is_edited_approved_and_del
     assert page.complaints == []
     assert page.context.cookies() == []
     assert {url.split("/")[2] for url in asked} <= {host.url.split("/")[2], host.live.url.split("/")[2]}
+
+
+def test_load_more_of_a_long_thread_shows_each_reply_once_and_moves_the_focus(
+    host: Host, open_page: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More comments than a page, more replies than are sent at once: nothing twice, nothing lost."""
+    monkeypatch.setattr(threads, "REPLIES_PER_ROOT", 2)
+    first = host.submit("Root 0")
+    for n in range(3):
+        host.submit(f"Reply {n}", first)
+    for n in range(1, PAGE_SIZE + 1):
+        host.submit(f"Root {n}")
+    page = open_page()
+    page.goto(host.url)
+    page.get_by_role("heading", name=f"{PAGE_SIZE + 4} replies").wait_for()
+    assert page.locator(".item").count() == PAGE_SIZE + 2
+    page.get_by_role("button", name="Show more replies").first.click()
+    page.get_by_text("Reply 2", exact=True).wait_for()
+    assert page.locator(".replies .item").count() == 3
+    page.get_by_role("button", name="Show more replies").click()
+    page.get_by_text(f"Root {PAGE_SIZE}", exact=True).wait_for()
+    focused = "document.querySelector('#comments').shadowRoot.activeElement.querySelector('.body').textContent.trim()"
+    assert page.evaluate(focused) == f"Root {PAGE_SIZE}"
+    shown = page.locator(".item > article .body").all_inner_texts()
+    assert len(shown) == len(set(shown)) == PAGE_SIZE + 4
+    page.get_by_label("Sort").select_option("newest")
+    page.locator(".item").first.get_by_text(f"Root {PAGE_SIZE}").wait_for()
+    assert page.complaints == []
 
 
 def test_vote_and_report_from_the_page_reach_the_moderators(host: Host, open_page: Callable[..., Any]) -> None:
