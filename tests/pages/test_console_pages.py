@@ -1,5 +1,6 @@
 """The moderators' pages: by keyboard, without script, and against those who would misuse them."""
 
+import html
 import re
 import uuid
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from moderation.domain.actor import CLI
 from moderation.services import accounts
+from moderation.web import console
 from moderation.web.sessions import own_path
 
 PASSWORD = "nine lamps over the harbour"
@@ -162,6 +164,35 @@ def test_decide_on_a_comment_that_moved_on_says_so(
     assert "failed=409" in answer.location
     assert "has moved on" in client.get(answer.location).text
     assert decide_state(comment_id) == "approved"
+
+
+def test_look_through_more_than_a_page_leads_on_and_back(staffed: Flask, submit: Callable[..., Any]) -> None:
+    """The second page has the rest, and a way back to the first."""
+    for n in range(console.PAGE_SIZE + 2):
+        submit(f"Remark number {n}.")
+    client, _ = log_in(staffed, "mira")
+    first = client.get("/console/").text
+    following = re.search(r'href="(/console/\?cursor=[^"]+)" rel="next"', first)
+    assert first.count('class="card"') == console.PAGE_SIZE
+    assert following is not None
+    second = client.get(html.unescape(following[1])).text
+    assert second.count('class="card"') == 2
+    assert "Back to the start" in second
+
+
+def test_look_at_reported_comments_shows_what_readers_said(
+    staffed: Flask, submit: Callable[..., Any], client: FlaskClient, people: Any
+) -> None:
+    """An approved comment that was reported has its own list, and the report is on its page."""
+    comment_id = submit("A doubtful claim.")["id"]
+    person, _ = log_in(staffed, "mira")
+    decide(person, comment_id, "approve")
+    report = {"reason": "off_topic", "detail": "It is about boats."}
+    client.post(f"/api/v1/sites/{people.site_key}/comments/{comment_id}/reports", json=report)
+    assert "A doubtful claim." in person.get("/console/?state=reported").text
+    page = person.get(f"/console/comments/{comment_id}").text
+    assert "off topic" in page
+    assert "It is about boats." in page
 
 
 def test_look_as_viewer_shows_no_button_and_a_forged_form_fails(
