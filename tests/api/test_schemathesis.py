@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+
 from tests.conftest import submission_json
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
