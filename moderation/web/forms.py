@@ -93,7 +93,7 @@ def reply(site: str) -> Response:
     origins: tuple[str, ...] = ()
     typed: Mapping[str, str] = {}
     try:
-        origins = submit.site_origins(guards.parts(), site)
+        origins = guards.site_origins(site)
         _guard(site)
         typed = _typed()
         submit.check_rate(guards.parts(), site, "submit", guards.client())

@@ -110,3 +110,27 @@ def test_a_form_over_the_limit_without_a_length_is_not_cut_but_refused(caller, e
         environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
     )
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}])
+def test_a_call_that_needs_no_body_takes_none_however_it_is_declared(client, approved, headers):
+    path = f"/api/v1/sites/news/comments/{approved['id']}"
+    answer = client.delete(path, headers={"X-Edit-Token": approved["edit_token"], **headers})
+    assert answer.status_code == 204
+
+
+def test_a_call_that_needs_a_body_does_not_take_an_empty_one(caller, everybody, assert_problem):
+    path, headers = "/api/v1/sites/news", everybody.bearer("admin")
+    assert_problem(caller.patch(path, data=b"", content_type="application/json", headers=headers), 400)
+    assert_problem(caller.patch(path, headers=headers), 415)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/queue/", "//api/v1/queue", "/api//v1/queue", "/api/v1/./queue"])
+def test_a_path_that_is_not_written_exactly_is_not_found(caller, everybody, assert_problem, path):
+    assert_problem(caller.get(f"http://localhost{path}", headers=everybody.bearer("admin")), 404)
+
+
+def test_a_page_without_its_slash_leads_to_it(caller, everybody):
+    answer = caller.get("/console")
+    assert answer.status_code == 308
+    assert answer.headers["Location"].endswith("/console/")

@@ -167,3 +167,26 @@ def test_the_page_of_the_document_names_every_call_and_runs_no_script(caller, ev
     assert "style=" not in page.text
     for path in document["paths"]:
         assert path in page.text
+
+
+def test_metrics_of_several_processes_are_added_up(tmp_path, sqlite_url):
+    import os
+    import subprocess
+    import sys
+
+    script = """
+import os, sys
+from prometheus_client import CollectorRegistry, generate_latest
+from moderation.web import health
+for _ in range(2):
+    if os.fork() == 0:
+        health.count_submission("pending")
+        os._exit(0)
+    os.wait()
+print(generate_latest(health._registry()).decode())
+"""
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert 'moderation_submissions_total{state="pending"} 2.0' in done.stdout
