@@ -1,5 +1,6 @@
 """The moderators' pages: by keyboard, without script, and against those who would misuse them."""
 
+import dataclasses
 import html
 import re
 import uuid
@@ -10,10 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from moderation.app import create_app
 from moderation.domain.actor import CLI
 from moderation.services import accounts
 from moderation.web import console
 from moderation.web.sessions import own_path
+from tests.conftest import dispose
 
 PASSWORD = "nine lamps over the harbour"
 PAGES = ("/", "/console/", "/console/?state=spam", "/docs")
@@ -75,6 +78,23 @@ def test_log_in_sets_a_cookie_that_scripts_and_other_sites_cannot_use(staffed: F
 def test_log_in_with_another_place_to_go_stays_in_the_console(staffed: Flask) -> None:
     """The log-in never sends anybody elsewhere."""
     assert log_in(staffed, "mira", then="//evil.example/console/")[1].location == "/console/"
+
+
+def test_log_in_over_https_sets_a_cookie_of_this_host_alone(staffed: Flask) -> None:
+    """The prefix keeps other hosts of the domain from setting it; it never goes over plain http."""
+    parts = staffed.extensions["moderation"]
+    secure = create_app(dataclasses.replace(parts.settings, public_url="https://comments.example"))
+    client = secure.test_client()
+    base = "https://comments.example"
+    token = token_in(client.get("/console/login", base_url=base).text)
+    form = {"csrf_token": token, "name": "mira", "password": PASSWORD}
+    answer = client.post("/console/login", base_url=base, data=form)
+    cookies = answer.headers.getlist("Set-Cookie")
+    session = next(cookie for cookie in cookies if cookie.startswith("__Host-moderation-session="))
+    assert "; Secure" in session
+    assert "; Path=/" in session
+    assert "Domain" not in session
+    dispose(secure)
 
 
 @pytest.mark.parametrize(

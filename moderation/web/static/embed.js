@@ -623,7 +623,7 @@ textarea{min-block-size:8em;resize:vertical}
       }
       const fields = {
         body: field("body", TEXT.body, "textarea", { required: true, rows: 6, "aria-describedby": "hint error-body" }),
-        name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 200 }),
+        name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 100 }),
         email: field("email", TEXT.email, "input", { required: "requireEmail" in set, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
         url: field("url", TEXT.website, "input", { type: "url", autocomplete: "url", dir: "ltr", placeholder: "https://" }),
       };
