@@ -4,6 +4,8 @@ The number of workers and the address are on the command line of ``moderation se
 requests belongs in front: a handful of clients that send a byte now and then would occupy every thread otherwise.
 """
 
+import gc
+import logging
 import os
 from typing import Any
 
@@ -61,6 +63,22 @@ loglevel = "warning"
 # No release of bleach, re2 or the drivers leaks so much that workers have to be replaced; a restart would cost the
 # requests that it interrupts.
 max_requests = 0
+
+
+def when_ready(_server: Any) -> None:
+    """Keep what is loaded out of the garbage collector's sight, so that workers go on sharing its memory."""
+    gc.collect()
+    gc.freeze()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Leave at once: to free the word lists one by one, in memory that is shared, takes each worker a second or more.
+
+    A worker that could not even start keeps its exit status, by which gunicorn knows to give up.
+    """
+    if worker.booted:
+        logging.shutdown()
+        os._exit(0)
 
 
 def post_fork(_server: Any, worker: Any) -> None:
