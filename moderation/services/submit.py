@@ -99,6 +99,8 @@ def submit_comment(
         if reservation is not None and reservation.known is not None:
             return reservation.known
         thread = _thread_for(session, site, settings, clean, parts.clock())
+        if judged.verdict.state is State.APPROVED:
+            threads.lock_threads(session, [thread.id])
         parent = _parent_for(session, thread, submission.parent_id)
         author_id = draft.author_id or _new_author(session, site, clean.name, parts.clock())
         comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
@@ -330,7 +332,10 @@ _POLICY_EVENTS = {State.APPROVED: "comment.approved", State.SPAM: "comment.spam"
 
 
 def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged) -> None:
-    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved."""
+    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved.
+
+    Where it is approved, its thread has to be locked.
+    """
     state = State(comment.state)
     now = comment.edited_at or comment.created_at
     decisions.add_decision(
@@ -339,7 +344,6 @@ def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment
     comments.count_for_author(session, comment.author_id, None, state)
     tallies.count(session, site.id, now.date(), state.value)
     if state is State.APPROVED:
-        threads.lock_threads(session, [thread.id])
         comments.refresh_shown(session, comment.id, State.PENDING)
     events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
 

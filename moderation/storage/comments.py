@@ -263,6 +263,13 @@ def author_of_site(session: Session, site_id: uuid.UUID, author_id: uuid.UUID) -
 _RECORD = {State.APPROVED: Author.approved, State.REJECTED: Author.rejected, State.SPAM: Author.spam}
 
 
+def lock_authors(session: Session, author_ids: Iterable[uuid.UUID]) -> None:
+    """Before the records of several authors change: in one order, so that two never wait for each other."""
+    if is_postgres(session):
+        locked = select(Author.id).where(Author.id.in_(set(author_ids))).order_by(Author.id)
+        session.execute(locked.with_for_update(key_share=True)).all()
+
+
 def count_for_author(session: Session, author_id: uuid.UUID, before: State | None, after: State) -> None:
     """Keep an author's record when one of their comments moves; only approved, rejected and spam count."""
     values: dict[Any, Any] = {}
@@ -363,16 +370,11 @@ def claim_next(
 
     Two that claim at once never get the same one: locked rows are skipped on PostgreSQL, SQLite has one writer.
     """
-    free = or_(Comment.claimed_by.is_(None), Comment.claimed_by == me, Comment.claimed_until <= now)
-    statement = (
-        select(Comment.id)
-        .where(Comment.site_id == site_id, literal_column("comments.state = 'pending'"), free)
-        .order_by(Comment.created_at, Comment.id)
-        .limit(limit)
-    )
-    if is_postgres(session):
-        statement = statement.with_for_update(skip_locked=True)
-    ids = list(session.scalars(statement))
+    held = and_(Comment.claimed_by == me, Comment.claimed_until > now)
+    ids = _taken(session, site_id, held, limit)
+    if len(ids) < limit:
+        free = or_(Comment.claimed_by.is_(None), Comment.claimed_until <= now)
+        ids += _taken(session, site_id, free, limit - len(ids))
     for chunk in _chunks(ids):
         session.execute(
             update(Comment).where(Comment.id.in_(chunk)).values(claimed_by=me, claimed_name=name, claimed_until=until)
@@ -380,13 +382,28 @@ def claim_next(
     return ids
 
 
+def _taken(session: Session, site_id: uuid.UUID, which: ColumnElement[bool], limit: int) -> list[uuid.UUID]:
+    """The oldest pending comments of a site, locked for this transaction; those locked by another are passed over."""
+    statement = (
+        select(Comment.id)
+        .where(Comment.site_id == site_id, literal_column("comments.state = 'pending'"), which)
+        .order_by(Comment.created_at, Comment.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement.with_for_update(skip_locked=True, key_share=True)))
+
+
 def release_claims(session: Session, me: str, ids: Sequence[uuid.UUID] | None) -> int:
     """Give back what ``me`` holds: all of it, or the given ones."""
-    statement = update(Comment).where(Comment.claimed_by == me)
+    held = select(Comment.id).where(Comment.claimed_by == me)
     if ids is not None:
-        statement = statement.where(Comment.id.in_(ids))
-    result = session.execute(statement.values(claimed_by=None, claimed_name=None, claimed_until=None))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+        held = held.where(Comment.id.in_(ids))
+    # Locked in the order in which bulk decisions go, so that the two never wait for each other.
+    found = list(session.scalars(held.order_by(Comment.id).with_for_update(key_share=True)))
+    for chunk in _chunks(found):
+        nobody = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
+        session.execute(update(Comment).where(Comment.id.in_(chunk)).values(nobody))
+    return len(found)
 
 
 @dataclass(frozen=True, slots=True)

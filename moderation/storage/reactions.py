@@ -1,6 +1,5 @@
 """Reports and votes: one a reader and comment."""
 
-import uuid
 from datetime import datetime
 
 from sqlalchemy import delete, select, update

@@ -39,11 +39,12 @@ def thread_made(
 def lock_threads(session: Session, thread_ids: Sequence[uuid.UUID]) -> None:
     """Let one transaction at a time change what a thread shows. In one order, so that two never wait for each other.
 
-    On SQLite the write transaction is alone anyway.
+    Take it before rows of authors, counts and the audit log. It does not keep new comments waiting, whose reference to
+    the thread is a lock too. On SQLite the write transaction is alone anyway.
     """
     if is_postgres(session):
-        statement = select(Thread.id).where(Thread.id.in_(set(thread_ids))).order_by(Thread.id).with_for_update()
-        session.execute(statement).all()
+        locked = select(Thread.id).where(Thread.id.in_(set(thread_ids))).order_by(Thread.id)
+        session.execute(locked.with_for_update(key_share=True)).all()
 
 
 def touch_thread(session: Session, thread_id: uuid.UUID, approved_delta: int = 0) -> None:

@@ -181,7 +181,7 @@ def test_claim_by_two_never_hands_out_the_same(app: Any, parts: Parts, one: Acto
     assert moderate.claim(parts, Actor("token", "x", "X", one.roles), "news", 5, 1)["items"] == []
     assert take(one) == first
     clock.move(minutes=11)
-    assert take(two) - second
+    assert len(take(two)) == 6
     moderate.release(parts, two)
     assert moderate.list_queue(parts, one, QueueFilter(claimed="me"))["items"] == []
 
