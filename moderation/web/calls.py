@@ -159,6 +159,15 @@ def if_none_match() -> str | None:
     return value if value is None or len(value) <= MAX_ETAGS_CHARS else None
 
 
+def conditional(body: bytes, content_type: str, cache_control: str) -> Response:
+    """A public answer with a strong ``ETag``; 304 where the caller has it (RFC 9110, section 13.1.2)."""
+    answer = Response(body, content_type=content_type)
+    answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    answer.headers["Cache-Control"] = cache_control
+    answer.make_conditional(request)
+    return answer
+
+
 def actor() -> Actor:
     """The actor whom this request's token stands for."""
     current: Actor = g.actor

@@ -15,7 +15,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
-from moderation.domain.site import SiteSettings
+from moderation.domain.site import RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
 from moderation.storage.models import REPORT_REASONS, ROLES, RULE_ACTIONS, RULE_KINDS
 
@@ -26,6 +26,7 @@ MAX_IDS = 500
 MAX_THREADS = 100
 MAX_LIMIT = 100
 MAX_CURSOR_CHARS = 512
+MAX_SETTING_CHARS = 200
 HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -726,13 +727,32 @@ SiteSettingsOut = Schema.from_dict(
 )
 
 
+def _setting(name: str, default: Any) -> fields.Field[Any]:
+    """How a setting comes in; which text a text may be is for the domain to say."""
+    if isinstance(default, bool):
+        return Truth()
+    if isinstance(default, int):
+        low, high = RANGES[name]
+        return Whole(int(low), int(high))
+    if isinstance(default, float):
+        return Number(*RANGES[name])
+    if name == "policy":
+        return _choice(("hold", "auto"))
+    return Line(most=MAX_SETTING_CHARS, note="Like `10/minute;100/hour`, or `none`." if name.endswith("_rate") else "")
+
+
+SiteSettingsIn = Request.from_dict(
+    {name: _setting(name, value) for name, value in asdict(SiteSettings()).items()}, name="SiteSettingsIn"
+)
+
+
 class SiteIn(Request):
     """A new site."""
 
     key = _site(required=True)
     name = Prose(most=200, load_default="")
     origins = fields.List(Line(least=1, most=300), load_default=list, validate=validate.Length(0, 50))
-    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=dict)
+    settings = fields.Nested(SiteSettingsIn, load_default=dict)
 
 
 class SiteChangeIn(Request):
@@ -740,7 +760,7 @@ class SiteChangeIn(Request):
 
     name = Prose(most=200, load_default=None)
     origins = fields.List(Line(least=1, most=300), load_default=None, validate=validate.Length(0, 50))
-    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=None)
+    settings = fields.Nested(SiteSettingsIn, load_default=None)
 
 
 class SiteOut(Schema):

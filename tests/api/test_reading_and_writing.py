@@ -243,3 +243,28 @@ def test_a_revoked_token_opens_nothing(client, people, assert_problem):
     assert client.delete(f"/api/v1/tokens/{token['id']}", headers=people.bearer("admin")).status_code == 204
     assert_problem(client.get("/api/v1/queue", headers=own), 401)
     assert token["token"] not in client.get("/api/v1/tokens", headers=people.bearer("admin")).text
+
+
+def test_counts_keep_their_etag_until_something_changes(client, approved, submit, decide):
+    path = f"{URL}/counts?thread={KEY}"
+    tag = client.get(path).headers["ETag"]
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    decide(submit("One more remark on something else.")["id"])
+    assert client.get(path, headers={"If-None-Match": tag}).get_json() == {"counts": {KEY: 2}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"nonsense": 1}, "settings.nonsense"),
+        ({"votes": "on"}, "settings.votes"),
+        ({"max_depth": 11}, "settings.max_depth"),
+        ({"spam_from": 1.1}, "settings.spam_from"),
+        ({"submit_rate": "often"}, "settings.submit_rate"),
+        ({"policy": "trust"}, "settings.policy"),
+        ({"approve_below": 0.9, "spam_from": 0.5}, "settings.approve_below"),
+    ],
+)
+def test_change_a_site_to_what_does_not_fit_names_the_setting(caller, everybody, assert_problem, settings, field):
+    answer = caller.patch("/api/v1/sites/news", json={"settings": settings}, headers=everybody.bearer("admin"))
+    assert field in assert_problem(answer, 422)["errors"]
