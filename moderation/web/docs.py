@@ -166,6 +166,28 @@ _PARAMETERS = {
 }
 
 
+_SAME_SITE = {"path.site": "$request.path.site"}
+_SUBMITTED = {
+    **_SAME_SITE,
+    "path.comment_id": "$response.body#/id",
+    "header.X-Edit-Token": "$response.body#/edit_token",
+}
+_LISTED = {**_SAME_SITE, "path.comment_id": "$response.body#/comments/0/id"}
+_QUEUED = {"path.comment_id": "$response.body#/items/0/id"}
+_LINKS: dict[tuple[str, str], dict[str, dict[str, str]]] = {
+    ("submit_comment", "202"): {
+        "edit_comment": _SUBMITTED,
+        "delete_comment": _SUBMITTED,
+        "show_comment": {"path.comment_id": "$response.body#/id"},
+        "decide": {"path.comment_id": "$response.body#/id"},
+    },
+    ("list_comments", "200"): {"report_comment": _LISTED, "vote": _LISTED, "unvote": _LISTED},
+    ("list_queue", "200"): {"show_comment": _QUEUED, "decide": _QUEUED, "reveal_email": _QUEUED},
+    ("decide", "200"): {"undo": {"path.decision_id": "$response.body#/decision_id"}},
+}
+"""Which answers hold what other calls need (OpenAPI 3.1, section 4.8.20)."""
+
+
 def _complete(path: str, operation: dict[str, Any]) -> None:
     notes = {name: operation.pop(name) for name in list(operation) if name.startswith("x-")}
     parameters: list[Any] = operation.setdefault("parameters", [])
@@ -182,6 +204,11 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     if not parameters:
         del operation["parameters"]
     _describe_answers(operation, statuses, notes)
+    for (name, status), links in _LINKS.items():
+        if operation["operationId"] == name:
+            operation["responses"][status]["links"] = {
+                to: {"operationId": to, "parameters": values} for to, values in links.items()
+            }
 
 
 def _statuses(path: str, operation: dict[str, Any], notes: dict[str, Any]) -> set[int]:

@@ -1,5 +1,6 @@
 """A reply from a plain HTML form, without any script. No cookie and no credential is involved."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ from moderation.errors import (
     UnsupportedMedia,
 )
 from moderation.services import submit
-from moderation.web import guards, health, problems, public_api, schemas
+from moderation.services.idempotency import Idempotency
+from moderation.web import guards, health, json_bodies, problems, public_api, schemas
 from moderation.web.calls import Calls
 
 calls = Calls("forms", "", "For pages without script.")
@@ -98,7 +100,7 @@ def reply(site: str) -> Response:
         typed = _typed()
         submit.check_rate(guards.parts(), site, "submit", guards.client())
         submission = public_api.submission(_loaded(typed))
-        made = submit.submit_comment(guards.parts(), site, submission, guards.client())
+        made = submit.submit_comment(guards.parts(), site, submission, guards.client(), _once(typed))
     except ValidationError as error:
         return _refused(Invalid(dict(problems.flatten(error.messages))), typed, origins)
     except (CallerError, Unavailable) as error:
@@ -154,6 +156,14 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
         nested["thread"]["url"] = page
     loaded: dict[str, Any] = schemas.SubmissionIn().load(nested)
     return loaded
+
+
+def _once(typed: Mapping[str, str]) -> Idempotency:
+    """A plain form cannot bring a key of its own: what the same person sends twice is one reply (a second click)."""
+    content = {name: value for name, value in typed.items() if name != "return_to"}
+    content["agent"] = guards.client().user_agent
+    digest = hashlib.sha256(json_bodies.canonical(content))
+    return Idempotency(key=f"form-{digest.hexdigest()}", request_hash=digest.digest())
 
 
 def own_page(typed: Mapping[str, str]) -> str | None:

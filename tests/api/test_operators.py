@@ -140,6 +140,20 @@ def test_the_document_is_openapi_31_and_complete(caller, everybody):
                 assert "x-rate" not in operation
 
 
+def test_the_documents_links_name_calls_that_exist(shared_app):
+    from moderation.web.docs import operations
+
+    calls = {one["operationId"]: one for _, _, one in operations(shared_app.extensions["openapi"])}
+    links = [
+        (to, link)
+        for one in calls.values()
+        for answer in one["responses"].values()
+        for to, link in answer.get("links", {}).items()
+    ]
+    assert len(links) == 11
+    assert all(link["operationId"] in calls for _, link in links)
+
+
 def test_the_documents_references_all_lead_somewhere(shared_app):
     document = shared_app.extensions["openapi"]
 

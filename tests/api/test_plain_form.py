@@ -41,6 +41,13 @@ def test_reply_twice_keeps_one_mark_in_the_address(caller, everybody):
     assert answer.headers["Location"] == f"{ARTICLE}?page=2&comment=pending#respond"
 
 
+def test_reply_sent_by_two_clicks_is_one_comment(client, people):
+    first, second = client.post(URL, data=FORM), client.post(URL, data=FORM)
+    assert first.headers["Location"] == second.headers["Location"]
+    client.post(URL, data={**FORM, "author": "Ben"})
+    assert len(client.get("/api/v1/queue", headers=people.bearer("viewer")).get_json()["items"]) == 2
+
+
 def test_reply_that_is_public_at_once_leads_to_itself(client, people):
     settings = {"policy": "auto", "approve_below": 0.9, "spam_from": 0.95}
     client.patch("/api/v1/sites/news", json={"settings": settings}, headers=people.bearer("admin"))
