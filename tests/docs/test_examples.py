@@ -117,7 +117,7 @@ def test_follow_readme_word_for_word_comment_is_public_and_its_webhook_verified(
     """Post, queue, approve, list, and a webhook that the reference package verifies."""
     receiver = tour.changes[f"127.0.0.1:{RECEIVER_PORT}"].rpartition(":")[2]
     printed = tour.run(tour_of_readme().replace("/RECEIVER", f"/{receiver}"))
-    comment = json.loads((tour.folder / "comment.json").read_text(encoding="utf-8"))
+    comment = json.loads((tour.folder / "var/comment.json").read_text(encoding="utf-8"))
     assert comment["state"] == "pending"
     shown = json.loads(
         [line for line in printed.splitlines() if line.startswith('{"thread"')][-1].split("}]}")[0] + "}]}"
