@@ -225,6 +225,15 @@ def test_demo_keeps_what_is_there_and_follows_the_address(
     assert not list(tmp_path.glob("moderation-metrics-*"))
 
 
+def test_demo_in_the_home_of_an_installation_refuses(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODERATION_HOME", str(home))
+    before = (home / "moderation.db").read_bytes()
+    with pytest.raises(SettingsError, match="no demo"):
+        demo.prepare("http://127.0.0.1:9", lambda _: None)
+    assert (home / "moderation.db").read_bytes() == before
+    assert not (home / "demo.json").exists()
+
+
 def test_demo_seeding_stopped_half_way_goes_on_without_doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODERATION_HOME", str(tmp_path / "home"))
     for name, value in demo.environment("http://127.0.0.1:9").items():
