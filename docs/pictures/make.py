@@ -79,7 +79,7 @@ def console(page: Page, url: str, home: Path) -> None:
 
 def main() -> None:
     """Take them all."""
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
     home = Path(tempfile.mkdtemp(prefix="moderation-pictures-"))
     try:
         with demo(home) as url, sync_playwright() as playwright:

@@ -3,17 +3,23 @@
 import re
 import shlex
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import click
 from flask import Flask
 
+from moderation import gunicorn_conf
+from moderation.adapters import passwords, safe_http
 from moderation.cli import main
-from moderation.domain import webhook
+from moderation.domain import identity, webhook
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.site import SiteSettings, setting_names
 from moderation.scoring.pipeline import SIGNALS
+from moderation.services import accounts, deliver, idempotency, moderate, sites, threads
+from moderation.settings import Settings
 from moderation.storage.models import RULE_KINDS
+from moderation.web import health
 from tests.docs.conftest import PAGES, ROOT, blocks
 
 SETTINGS = ROOT / "settings.example.env"
@@ -153,3 +159,55 @@ def test_read_shell_blocks_are_valid_shell(page: Path) -> None:
 def page_of(name: str) -> str:
     """A page of docs/."""
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_tell_limits_as_they_are() -> None:
+    """Numbers in the text are those of the code."""
+    told = {
+        "integrate.md": [
+            f"each brings up to {threads.REPLIES_PER_ROOT} replies",
+            f"first answer again for {hours(idempotency.KEPT)} hours",
+            f"Up to {threads.MAX_COUNTED_THREADS} a page and site",
+        ],
+        "webhooks.md": [
+            f"at most {deliver.MAX_ENDPOINTS} endpoints",
+            f"For {hours(webhook.ROTATION)} hours each delivery carries two signatures",
+            f"only failed for {webhook.FAILING_LIMIT.days} days",
+            f"up to {webhook.JITTER_SHARE * 100:.0f} % longer",
+            f"up to {webhook.RETRY_AFTER_MAX_S / 3600:.0f} h, never shorter",
+            f"The first {safe_http.MAX_BODY_BYTES // 1000} kB",
+            f"({Settings.__dataclass_fields__['webhook_timeout_s'].default:.0f} s in all",
+        ],
+        "moderate.md": [
+            f"up to {moderate.MAX_BULK}; the answer",
+            f"at least {passwords.MIN_CHARS} characters",
+            f"at most {sites.MAX_RULES['pattern']} a site",
+        ],
+        "operate.md": [
+            f"heard of within {health.HEARTBEAT_LIMIT.seconds} s",
+            f"is being answered has {gunicorn_conf.graceful_timeout} seconds",
+        ],
+        "privacy.md": [
+            f"/{identity.IPV4_PREFIX} of IPv4, /{identity.IPV6_PREFIX} of IPv6",
+            f"the first {accounts.HINT_CHARS} characters",
+            f"({Settings.__dataclass_fields__['session_hours'].default} hours, `MODERATION_SESSION_HOURS`)",
+            f"an `Idempotency-Key` ({hours(idempotency.KEPT)} hours",
+        ],
+        "design-notes.md": [f"at most {deliver.RUN_DELIVERIES} deliveries and {deliver.RUN_S:.0f} seconds"],
+    }
+    pages = {name: " ".join(page_of(name).split()) for name in told}
+    assert [(name, text) for name, texts in told.items() for text in texts if text not in pages[name]] == []
+
+
+def hours(time: timedelta) -> int:
+    """Whole hours."""
+    return int(time.total_seconds() // 3600)
+
+
+def test_show_what_make_run_prints_has_its_lines() -> None:
+    """Each line that the README shows of the demo's start is one that it prints."""
+    (printed,) = blocks(ROOT / "README.md", "text")
+    source = (ROOT / "moderation/cli/demo.py").read_text(encoding="utf-8")
+    labels = [re.split(r"\s{2,}", line.strip())[0] for line in printed.splitlines()]
+    assert len(labels) == 5
+    assert [label for label in labels if label not in source] == []
