@@ -335,20 +335,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_comments_exact", ["site_id", "exact", "created_at"], unique=False)
         batch_op.create_index("ix_comments_network", ["site_id", "network_key", "created_at"], unique=False)
         batch_op.create_index(
-            "ix_comments_queue",
-            ["site_id", "created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.create_index(
-            "ix_comments_queue_all",
-            ["created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.create_index(
             "ix_comments_queue_all_risk",
             ["risk", "id"],
             unique=False,
@@ -391,6 +377,14 @@ def upgrade() -> None:
             postgresql_where=sa.text("shown"),
         )
         batch_op.create_index("ix_comments_state", ["site_id", "state", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_comments_state_all", ["state", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_comments_claimed",
+            ["claimed_by"],
+            unique=False,
+            sqlite_where=sa.text("claimed_by IS NOT NULL"),
+            postgresql_where=sa.text("claimed_by IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_comments_top",
             ["thread_id", "votes", "id"],
@@ -644,6 +638,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("shown AND parent_id IS NULL"),
             postgresql_where=sa.text("shown AND parent_id IS NULL"),
         )
+        batch_op.drop_index(
+            "ix_comments_claimed",
+            sqlite_where=sa.text("claimed_by IS NOT NULL"),
+            postgresql_where=sa.text("claimed_by IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_comments_state_all")
         batch_op.drop_index("ix_comments_state")
         batch_op.drop_index("ix_comments_shown", sqlite_where=sa.text("shown"), postgresql_where=sa.text("shown"))
         batch_op.drop_index(
@@ -666,16 +666,6 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "ix_comments_queue_all_risk",
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.drop_index(
-            "ix_comments_queue_all",
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.drop_index(
-            "ix_comments_queue",
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )

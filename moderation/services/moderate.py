@@ -117,10 +117,10 @@ def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> 
     return QueueQuery(
         sites=allowed,
         state=State(asked.state),
-        thread=asked.thread,
-        text=asked.q or None,
-        author=asked.author or None,
-        signal=asked.signal,
+        thread=_asked_line(asked.thread, "thread"),
+        text=_asked_line(asked.q, "q"),
+        author=_asked_line(asked.author, "author"),
+        signal=_asked_line(asked.signal, "signal"),
         min_risk=asked.min_risk,
         reported=asked.reported,
         before=asked.before,
@@ -129,6 +129,11 @@ def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> 
         me=actor.key,
         now=parts.clock(),
     )
+
+
+def _asked_line(value: str | None, field: str) -> str | None:
+    """What is looked for, normalised as what is stored was; None where that leaves nothing."""
+    return normalise_line(value, field) or None if value is not None else None
 
 
 def _sites_asked(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:

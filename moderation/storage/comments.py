@@ -122,6 +122,8 @@ def refresh_shown(session: Session, comment_id: uuid.UUID, before: State) -> Non
     for node in nodes:
         was = node.shown and (before if node.id == comment_id else node.state) is State.APPROVED
         delta += int(changes.get(node.id, node.shown) and node.state is State.APPROVED) - int(was)
+    if not changes and not delta:
+        return  # readers saw nothing of it, and nothing tells them
     thread_id = session.scalar(select(Comment.thread_id).where(Comment.id == comment_id))
     if thread_id is not None:
         touch_thread(session, thread_id, delta)
@@ -260,6 +262,11 @@ def author_of_site(session: Session, site_id: uuid.UUID, author_id: uuid.UUID) -
     return session.scalar(select(Author).where(Author.site_id == site_id, Author.id == author_id))
 
 
+def forget_name(session: Session, author_id: uuid.UUID) -> None:
+    """Remove the name that an author had."""
+    session.execute(update(Author).where(Author.id == author_id).values(name=""))
+
+
 _RECORD = {State.APPROVED: Author.approved, State.REJECTED: Author.rejected, State.SPAM: Author.spam}
 
 
@@ -330,9 +337,12 @@ def _queue(query: QueueQuery) -> Select[Comment]:
 
 
 def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
+    reported: ColumnElement[bool] = literal_column(
+        f"comments.reports {'>' if query.reported else '='} 0"
+    )  # in the text, like the state
     pairs: list[tuple[Any, ColumnElement[bool]]] = [
         (query.min_risk, Comment.risk >= (query.min_risk or 0)),
-        (query.reported, Comment.reports > 0 if query.reported else Comment.reports == 0),
+        (query.reported, reported),
         (query.before, Comment.created_at < (query.before or query.now)),
         (query.after, Comment.created_at > (query.after or query.now)),
         (query.text, Comment.body.icontains(query.text or "", autoescape=True)),

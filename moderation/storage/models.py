@@ -198,21 +198,6 @@ class Comment(Base):
             postgresql_where=text("shown"),
         ),
         Index(
-            "ix_comments_queue",
-            "site_id",
-            "created_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
-            "ix_comments_queue_all",
-            "created_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
             "ix_comments_queue_all_risk",
             "risk",
             "id",
@@ -228,6 +213,13 @@ class Comment(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_comments_state", "site_id", "state", "created_at", "id"),
+        Index("ix_comments_state_all", "state", "created_at", "id"),
+        Index(
+            "ix_comments_claimed",
+            "claimed_by",
+            sqlite_where=text("claimed_by IS NOT NULL"),
+            postgresql_where=text("claimed_by IS NOT NULL"),
+        ),
         Index(
             "ix_comments_reported",
             "site_id",
