@@ -27,6 +27,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 from standardwebhooks.webhooks import Webhook
@@ -287,7 +288,7 @@ def _public_ids(run: Run, key: str) -> set[str]:
     found: set[str] = set()
     cursor = ""
     while True:
-        query = urllib3.request.urlencode({"thread": key, "limit": 100, **({"cursor": cursor} if cursor else {})})
+        query = urlencode({"thread": key, "limit": 100, **({"cursor": cursor} if cursor else {})})
         page = run.call("GET", f"{run.public}?{query}").json()
         found |= {comment["id"] for comment in page["comments"]}
         if not page["next"]:
@@ -318,6 +319,41 @@ def line_of(name: str, values: list[float], unit: str = "ms") -> str:
     )
 
 
+def replay(
+    service: Service, receiver: Receiver, lines: list[dict[str, Any]], tokens: list[str], kills: int, clients: int
+) -> list[str]:
+    """Post, decide and wait for the deliveries; prints the figures and returns what is wrong."""
+    run = Run(service, receiver, lines)
+    started = time.monotonic()
+    moderators = [threading.Thread(target=run.moderate, args=(token,)) for token in tokens[:2]]
+    for thread in moderators:
+        thread.start()
+    killer = threading.Thread(target=_kill_now_and_then, args=(run, kills))
+    killer.start()
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(run.post, range(len(lines))))
+    posted_s = time.monotonic() - started
+    run.all_posted.set()
+    for thread in (killer, *moderators):
+        thread.join()
+    decided_s = time.monotonic() - started
+    wait_for_deliveries(run, 120)
+    delivered_s = time.monotonic() - started
+    delays = [
+        (receiver.first_seen[("comment.approved", comment_id)] - run.decided_at[comment_id]) * 1000
+        for comment_id, action in run.decided.items()
+        if action == "approve" and ("comment.approved", comment_id) in receiver.first_seen
+    ]
+    print(f"posted            {len(run.accepted)} of {len(lines)} in {posted_s:.1f} s, {run.repeats} repeats")
+    print(f"decided           {len(run.decided)} by answer, {run.conflicts} conflicts, in {decided_s:.1f} s")
+    sent = sum(receiver.deliveries.values())
+    print(f"deliveries        {sent} of {len(receiver.deliveries)} events, in {delivered_s:.1f} s")
+    print(line_of("submit", run.post_ms))
+    print(line_of("decide", run.decide_ms))
+    print(line_of("approval to hook", delays))
+    return check(run, tokens[2], kills)
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -343,40 +379,11 @@ def main() -> None:
         ]
         hook = service.cli("webhook", "add", "--site", "replay", "--url", receiver.url, "--json")
         receiver.secret = hook["secret"]
-        service.start()
-        run = Run(service, receiver, lines)
-        started = time.monotonic()
-        moderators = [threading.Thread(target=run.moderate, args=(token,)) for token in tokens[:2]]
-        for thread in moderators:
-            thread.start()
-        killer = threading.Thread(target=_kill_now_and_then, args=(run, options.kills))
-        killer.start()
-        with ThreadPoolExecutor(options.clients) as pool:
-            list(pool.map(run.post, range(len(lines))))
-        posted_s = time.monotonic() - started
-        run.all_posted.set()
-        killer.join()
-        for thread in moderators:
-            thread.join()
-        decided_s = time.monotonic() - started
-        wait_for_deliveries(run, 120)
-        delivered_s = time.monotonic() - started
-        delays = [
-            (receiver.first_seen[("comment.approved", comment_id)] - run.decided_at[comment_id]) * 1000
-            for comment_id, action in run.decided.items()
-            if action == "approve" and ("comment.approved", comment_id) in receiver.first_seen
-        ]
-        print(f"posted            {len(run.accepted)} of {len(lines)} in {posted_s:.1f} s, {run.repeats} repeats")
-        print(f"decided           {len(run.decided)} by answer, {run.conflicts} conflicts, in {decided_s:.1f} s")
-        print(
-            f"deliveries        {sum(receiver.deliveries.values())} of {len(receiver.deliveries)} events, "
-            f"in {delivered_s:.1f} s"
-        )
-        print(line_of("submit", run.post_ms))
-        print(line_of("decide", run.decide_ms))
-        print(line_of("approval to hook", delays))
-        wrong = check(run, tokens[2], options.kills)
-        service.stop()
+        try:
+            service.start()
+            wrong = replay(service, receiver, lines, tokens, options.kills, options.clients)
+        finally:
+            service.stop()
         if wrong:
             print((Path(folder) / "service.log").read_text()[-3000:], file=sys.stderr)
             sys.exit("\n".join(["WRONG:", *wrong[:20], f"({len(wrong)} in all)"]))
