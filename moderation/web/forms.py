@@ -134,7 +134,8 @@ def _typed() -> dict[str, str]:
         if name in FIELDS:
             if len(values) > 1:
                 raise Invalid({name: ["It is given more than once."]})
-            guards.refuse_malformed(values[0])
+            if guards.malformed_text(values[0]):
+                raise Invalid({FIELDS[name]: ["It holds characters that are not text."]})
             typed[name] = values[0]
     return typed
 

@@ -34,6 +34,9 @@ SITE_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
 _PLAIN = "[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*"
 LINE_PATTERN = f"^{_PLAIN}$"
 VISIBLE_LINE_PATTERN = f"^{_PLAIN}[^\\u0000-\\u0020\\u007f-\\u00a0\\u2028\\u2029\\s]{_PLAIN}$"
+TEXT_PATTERN = "^[^\\u0000]*$"
+VISIBLE_TEXT_PATTERN = "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$"
+
 _ID = re.compile(ID_PATTERN.strip("^$"))
 # RFC 3339, section 5.6: "T" and "Z" may be lower case, and a leap second is a second.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -69,7 +72,10 @@ class Prose(fields.String):
 
     def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
         self._visible = least > 0
-        metadata = {**({"description": note} if note else {}), **({"pattern": "\\S"} if least else {})}
+        metadata = {
+            **({"description": note} if note else {}),
+            **({"pattern": VISIBLE_TEXT_PATTERN if least else TEXT_PATTERN}),
+        }
         super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:

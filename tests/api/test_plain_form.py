@@ -149,7 +149,7 @@ def test_reply_given_a_field_twice_is_refused(caller, everybody):
 
 
 def test_reply_with_a_null_character_is_refused(caller, everybody):
-    assert caller.post(URL, data={**FORM, "comment": "a\x00b"}).status_code == 400
+    assert caller.post(URL, data={**FORM, "comment": "a\x00b"}).status_code == 422
 
 
 def test_reply_over_the_rate_says_when_to_try_again(client, people):

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+"""Who may do what does not hang on the database; the calls themselves are tested on both elsewhere."""
+
 WHO = ("nobody", "scorer", "viewer", "moderator", "admin", "stranger", "root")
 """``admin`` is admin of the site, ``stranger`` of another one, ``root`` of all."""
 
@@ -96,6 +99,7 @@ def things(client, people, submit, decide) -> dict[str, str]:
     }
 
 
+@on_sqlite
 @pytest.mark.parametrize(("method", "path", "body", "expected"), TABLE, ids=[f"{row[0]} {row[1]}" for row in TABLE])
 def test_call_by_role_answers_as_the_table_says(client, people, things, method, path, body, expected):
     url = "/api/v1" + path.format(**things)
