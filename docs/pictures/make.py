@@ -35,22 +35,22 @@ def demo(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "moderation", "demo", "--bind", url.removeprefix("http://")]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     try:
-        wait_for(f"{url}/readyz")
+        wait_for(f"{url}/readyz", process)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
 
 
-def wait_for(url: str) -> None:
-    """Return when the address answers 200; raise after a minute."""
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Return when the address answers 200; raise after a minute, or when the process has ended."""
     deadline = time.monotonic() + 60
     while True:
         try:
             urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
             return
         except OSError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or process.poll() is not None:
                 raise
             time.sleep(0.2)
 
