@@ -72,10 +72,8 @@ class Prose(fields.String):
 
     def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
         self._visible = least > 0
-        metadata = {
-            **({"description": note} if note else {}),
-            **({"pattern": VISIBLE_TEXT_PATTERN if least else TEXT_PATTERN}),
-        }
+        metadata = {"pattern": VISIBLE_TEXT_PATTERN if least else TEXT_PATTERN}
+        metadata |= {"description": note} if note else {}
         super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
