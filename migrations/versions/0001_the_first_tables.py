@@ -336,14 +336,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_comments_network", ["site_id", "network_key", "created_at"], unique=False)
         batch_op.create_index(
             "ix_comments_queue_all_risk",
-            ["risk", "id"],
+            ["state", "risk", "id"],
             unique=False,
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )
         batch_op.create_index(
             "ix_comments_queue_risk",
-            ["site_id", "risk", "id"],
+            ["site_id", "state", "risk", "id"],
             unique=False,
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
@@ -354,13 +354,6 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("shown AND parent_id IS NOT NULL"),
             postgresql_where=sa.text("shown AND parent_id IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_comments_reported",
-            ["site_id", "created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("reports > 0"),
-            postgresql_where=sa.text("reports > 0"),
         )
         batch_op.create_index(
             "ix_comments_roots",
@@ -378,6 +371,15 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_comments_state", ["site_id", "state", "created_at", "id"], unique=False)
         batch_op.create_index("ix_comments_state_all", ["state", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_comments_thread", ["thread_id", "state", "created_at", "id"], unique=False)
+        # After ix_comments_state: of two that fit alike, SQLite takes the one that was made last.
+        batch_op.create_index(
+            "ix_comments_reported",
+            ["state", "site_id", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("reports > 0"),
+            postgresql_where=sa.text("reports > 0"),
+        )
         batch_op.create_index(
             "ix_comments_claimed",
             ["claimed_by"],
@@ -643,6 +645,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("claimed_by IS NOT NULL"),
             postgresql_where=sa.text("claimed_by IS NOT NULL"),
         )
+        batch_op.drop_index("ix_comments_thread")
         batch_op.drop_index("ix_comments_state_all")
         batch_op.drop_index("ix_comments_state")
         batch_op.drop_index("ix_comments_shown", sqlite_where=sa.text("shown"), postgresql_where=sa.text("shown"))

@@ -208,10 +208,11 @@ def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | No
     statement = (
         select(Comment, Thread)
         .join(Thread, Thread.id == Comment.thread_id)
-        .where(Comment.site_id == site_id, _SHOWN, Comment.state == State.APPROVED.value)
+        .where(_SHOWN, Comment.state == State.APPROVED.value)
     )
-    if thread_id is not None:
-        statement = statement.where(Comment.thread_id == thread_id)
+    # Not both: SQLite would read the whole site for a thread of it.
+    where = Comment.site_id == site_id if thread_id is None else Comment.thread_id == thread_id
+    statement = statement.where(where)
     return session.execute(statement.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
@@ -313,16 +314,16 @@ class QueueQuery:
 def queue_page(session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None) -> Sequence[Comment]:
     """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first)."""
     column: Any = Comment.risk if sort == "risk" else Comment.created_at
-    return _page(session, _queue(query), column, descending=sort != "oldest", limit=limit, after=after)
+    return _page(session, _queue(session, query), column, descending=sort != "oldest", limit=limit, after=after)
 
 
 def queue_estimate(session: Session, query: QueueQuery) -> int:
     """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more"."""
-    rows = _queue(query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
+    rows = _queue(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
-def _queue(query: QueueQuery) -> Select[Comment]:
+def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
     # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
     conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
     if query.sites is not None:
@@ -330,7 +331,12 @@ def _queue(query: QueueQuery) -> Select[Comment]:
         conditions.append(
             Comment.site_id == next(iter(query.sites)) if one else Comment.site_id.in_(sorted(query.sites))
         )
-    conditions += [*_plain_conditions(query), *_joined_conditions(query)]
+    conditions += _plain_conditions(query)
+    if query.thread is not None:
+        conditions.append(_thread_condition(session, query.thread, query.sites))
+    if query.signal is not None:
+        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
+        conditions.append(exists().where(of_signal))
     if query.claimed is not None:
         conditions.append(_claim_condition(query))
     return select(Comment).where(and_(*conditions))
@@ -351,15 +357,13 @@ def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
     return [condition for value, condition in pairs if value is not None]
 
 
-def _joined_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if query.thread is not None:
-        of_thread = select(Thread.id).where(Thread.key == query.thread, Thread.site_id == Comment.site_id)
-        conditions.append(Comment.thread_id.in_(of_thread))
-    if query.signal is not None:
-        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
-        conditions.append(exists().where(of_signal))
-    return conditions
+def _thread_condition(session: Session, key: str, sites: frozenset[uuid.UUID] | None) -> ColumnElement[bool]:
+    """By the ids of the threads with this key, looked up before: with a subquery SQLite reads the whole site."""
+    statement = select(Thread.id).where(Thread.key == key)
+    if sites is not None:
+        statement = statement.where(Thread.site_id.in_(sorted(sites)))
+    ids = session.scalars(statement).all()
+    return Comment.thread_id == ids[0] if len(ids) == 1 else Comment.thread_id.in_(ids)
 
 
 def _claim_condition(query: QueueQuery) -> ColumnElement[bool]:

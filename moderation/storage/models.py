@@ -199,6 +199,7 @@ class Comment(Base):
         ),
         Index(
             "ix_comments_queue_all_risk",
+            "state",
             "risk",
             "id",
             sqlite_where=text("state = 'pending'"),
@@ -207,6 +208,7 @@ class Comment(Base):
         Index(
             "ix_comments_queue_risk",
             "site_id",
+            "state",
             "risk",
             "id",
             sqlite_where=text("state = 'pending'"),
@@ -214,6 +216,7 @@ class Comment(Base):
         ),
         Index("ix_comments_state", "site_id", "state", "created_at", "id"),
         Index("ix_comments_state_all", "state", "created_at", "id"),
+        Index("ix_comments_thread", "thread_id", "state", "created_at", "id"),
         Index(
             "ix_comments_claimed",
             "claimed_by",
@@ -222,6 +225,7 @@ class Comment(Base):
         ),
         Index(
             "ix_comments_reported",
+            "state",
             "site_id",
             "created_at",
             "id",
