@@ -5,8 +5,8 @@ record, what readers see, an outbox row for each subscribed endpoint, the audit 
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -327,10 +327,12 @@ def decide_many(
     reason: str = "",
     note: str = "",
     expected_state: str | None = None,
+    expected_versions: Mapping[uuid.UUID, int] | None = None,
 ) -> dict[str, Any]:
     """Decide on up to 500 comments alike, in one transaction; the answer says for each what became of it.
 
-    One that cannot be decided (not there, moved on, not allowed) does not keep the others back.
+    ``expected_versions`` are those that the moderator saw: a comment that was edited since is left alone. One that
+    cannot be decided (not there, moved on, not allowed) does not keep the others back.
     """
     if not 1 <= len(comment_ids) <= MAX_BULK:
         raise Invalid({"ids": [f"Name 1 to {MAX_BULK} comments."]})
@@ -340,7 +342,8 @@ def decide_many(
         found = _locked(session, comment_ids)
         done: list[_Done] = []
         for comment_id in sorted(set(comment_ids)):
-            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, order, done)
+            seen = replace(order, expected_version=(expected_versions or {}).get(comment_id))
+            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, seen, done)
         _finish(session, done)
     return {"results": [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]}
 
@@ -407,7 +410,7 @@ def _carry_out(session: Session, parts: Parts, actor: Actor, comment: Comment, o
     )
 
     def line() -> None:
-        _audit(session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
+        _audit(parts, session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
 
     answer = {
         "decision_id": decision_id,
@@ -453,6 +456,7 @@ def _counts(
 
 
 def _audit(
+    parts: Parts,
     session: Session,
     actor: Actor,
     comment: Comment,
@@ -473,6 +477,7 @@ def _audit(
         reason=reason,
         data=moved,
         now=now,
+        key=parts.vault.audit_key,
     )
 
 
@@ -498,7 +503,7 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
             raise Conflict("The decision was taken back already.")
         _move(session, comment, before, after, now)
         tallies.count_all(session, _counts_of(decision), n=-1)
-        _audit(session, actor, comment, "comment.undo", "", now, before, after)
+        _audit(parts, session, actor, comment, "comment.undo", "", now, before, after)
         return {
             "decision_id": decision_id,
             "id": comment.id,
@@ -548,7 +553,7 @@ def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str)
                 row_id=comment.id,
                 site_id=comment.site_id,
             ).decode()
-        _audit(session, actor, comment, "comment.reveal-email", reason, parts.clock())
+        _audit(parts, session, actor, comment, "comment.reveal-email", reason, parts.clock())
     return {"email": email}
 
 

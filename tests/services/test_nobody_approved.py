@@ -68,6 +68,15 @@ def test_edit_of_what_waits_is_never_published_by_the_policy(parts: Parts) -> No
     assert listed(parts)["comments"] == []
 
 
+def test_decide_many_leaves_alone_what_was_edited_since(parts: Parts, people: Any) -> None:
+    changed, same = post(parts), post(parts, "Another remark.")
+    submitting.edit_comment(parts, "news", changed["id"], changed["edit_token"], "Unseen words.", CLIENT)
+    ids = [changed["id"], same["id"]]
+    done = moderate.decide_many(parts, CLI, ids, "approve", expected_versions=dict.fromkeys(ids, 1))["results"]
+    assert [(one["ok"], one.get("status")) for one in done] == [(False, 409), (True, None)]
+    assert state(changed["id"]) == "pending"
+
+
 @pytest.mark.usefixtures("auto")
 def test_edit_that_the_policy_publishes_is_in_the_audit_log(parts: Parts) -> None:
     answer = post(parts)
