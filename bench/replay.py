@@ -3,15 +3,16 @@
     python bench/replay.py FILE.jsonl [--limit N] [--kills N] [--database-url URL] [--workers 2] [--clients 8]
 
 Each line of FILE is ``{"submission": {...}, "label": "fine" | "unclear" | "abuse" | "spam"}``. A fresh service is
-started in a temporary home folder (SQLite unless a URL is given; that database has to be empty), with a webhook receiver
-beside it. With ``--kills`` all its processes are killed with SIGKILL that many times in the middle, and started again;
-clients repeat what got no answer, under the same ``Idempotency-Key``.
+started in a temporary home folder (SQLite unless a URL is given; that database has to be empty), with a webhook
+receiver beside it. With ``--kills`` all its processes are killed with SIGKILL that many times in the middle, and
+started again; clients repeat what got no answer, under the same ``Idempotency-Key``.
 
 Exit status 0 only where every accepted comment is accounted for, none was decided twice, nothing that was not
 approved is public, and every event arrived once or more with a good signature. Prints counts and latencies.
 """
 
 import argparse
+import contextlib
 import http.server
 import json
 import os
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,11 +118,9 @@ class Service:
         self.process = subprocess.Popen(command, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            try:
-                with socket.create_connection(("127.0.0.1", int(self.bind.split(":")[1])), timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.1)
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
+                return
+            time.sleep(0.1)
         sys.exit("The service did not start; see its log.")
 
     def stop(self) -> None:

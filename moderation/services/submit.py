@@ -95,10 +95,10 @@ def submit_comment(
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
     with write() as session:
-        hit_rate(session, parts, site, "submit", client)
         reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
         if reservation is not None and reservation.known is not None:
             return reservation.known
+        hit_rate(session, parts, site, "submit", client)
         thread = _thread_for(session, site, settings, clean, parts.clock())
         if judged.verdict.state is State.APPROVED:
             threads.lock_threads(session, [thread.id])
@@ -113,7 +113,7 @@ def submit_comment(
         answer = _answer(parts, site, comment, author_id)
         idempotency.settle(session, parts, reservation, answer)
         if comment.state != State.PENDING.value:
-            _audit_policy(session, comment, judged)
+            _audit_policy(parts, session, comment, judged)
     return answer
 
 
@@ -349,7 +349,7 @@ def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment
     events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
 
 
-def _audit_policy(session: Session, comment: Comment, judged: Judged) -> None:
+def _audit_policy(parts: Parts, session: Session, comment: Comment, judged: Judged) -> None:
     # The first reason is the policy's own. Those behind it may quote words of the text, which may have to go one day.
     audit.append(
         session,
@@ -360,6 +360,7 @@ def _audit_policy(session: Session, comment: Comment, judged: Judged) -> None:
         object_id=str(comment.id),
         reason=judged.verdict.reasons[0],
         now=comment.edited_at or comment.created_at,
+        key=parts.vault.audit_key,
     )
 
 
@@ -422,7 +423,7 @@ def edit_comment(
         comments.add_signals(session, changed, judged.signal_rows(), judged.fingerprint.bands)
         thread = _thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
-        _after_edit(session, site, thread, changed, judged, before)
+        _after_edit(parts, session, site, thread, changed, judged, before)
     return {
         "id": comment_id,
         "state": public_state(after.value),
@@ -433,12 +434,14 @@ def edit_comment(
     }
 
 
-def _after_edit(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged, before: State) -> None:
+def _after_edit(
+    parts: Parts, session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged, before: State
+) -> None:
     after = State(comment.state)
     if after is before:
         if after is State.APPROVED:
             threads.touch_thread(session, thread.id)
-            _audit_policy(session, comment, judged)
+            _audit_policy(parts, session, comment, judged)
         return
     now = comment.edited_at or comment.created_at
     if after in _POLICY_ACTIONS:
@@ -446,7 +449,7 @@ def _after_edit(session: Session, site: Site, thread: Thread, comment: Comment, 
             comments.refresh_shown(session, comment.id, before)
             comments.count_for_author(session, comment.author_id, before, State.PENDING)
         _apply_policy(session, site, thread, comment, judged)
-        _audit_policy(session, comment, judged)
+        _audit_policy(parts, session, comment, judged)
         return
     comments.count_for_author(session, comment.author_id, before, after)
     comments.refresh_shown(session, comment.id, before)
@@ -473,6 +476,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         if before is State.APPROVED:
             comments.count_for_author(session, comment.author_id, before, State.DELETED)
         comments.forget_name(session, comment.author_id)
+        events.forget_comment(session, comment_id)
         comments.refresh_shown(session, comment_id, before)
         changed = _fresh(session, site.id, comment_id)
         tallies.count(session, site.id, now.date(), "deleted")

@@ -103,6 +103,30 @@ def enqueue(
     _insert_deliveries(session, site_id, [(event_id, endpoint_id) for endpoint_id in wanted], now)
 
 
+def payloads_of(session: Session, comment_id: uuid.UUID) -> list[tuple[uuid.UUID, bytes]]:
+    """The events of a comment: ``(id, payload)``."""
+    rows = session.execute(select(Event.id, Event.payload).where(Event.comment_id == comment_id))
+    return [(event_id, payload) for event_id, payload in rows]
+
+
+def replace_payload(session: Session, event_id: uuid.UUID, payload: bytes) -> None:
+    """Put other bytes in place of an event's, and take what receivers answered to it out of the log."""
+    session.execute(update(Event).where(Event.id == event_id).values(payload=payload))
+    of_event = select(Delivery.id).where(Delivery.event_id == event_id)
+    session.execute(update(Attempt).where(Attempt.delivery_id.in_(of_event)).values(snippet=""))
+
+
+def delete_events_before(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` events from before a time, with their deliveries and log; how many these were.
+
+    One that is still on its way to somewhere stays.
+    """
+    waiting = select(Delivery.id).where(Delivery.event_id == Event.id, Delivery.state == PENDING)
+    old = select(Event.id).where(Event.created_at < before, ~waiting.exists()).order_by(Event.created_at).limit(limit)
+    gone = delete(Event).where(Event.id.in_(old.scalar_subquery())).returning(Event.id)
+    return len(session.execute(gone.execution_options(synchronize_session=False)).all())
+
+
 def subscribes(events: Sequence[str], event_type: str) -> bool:
     """Whether a subscription includes a type; an empty one includes all."""
     return not events or event_type in events

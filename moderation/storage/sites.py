@@ -45,6 +45,11 @@ def site_keys(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, s
     return {row.id: row.key for row in rows}
 
 
+def all_site_ids(session: Session) -> list[uuid.UUID]:
+    """The ids of all sites."""
+    return list(session.scalars(select(Site.id)))
+
+
 def add_site(session: Session, site: Site) -> None:
     """Insert the site. Raises ``Conflict`` where its key is taken."""
     session.add(site)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from moderation.storage import outbox
 from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -42,6 +43,11 @@ def delete_expired(session: Session, now: datetime) -> int:
             _delete_batch(session, LoginSession, (LoginSession.token_hash,), now),
         )
     )
+
+
+def delete_old_events(session: Session, before: datetime) -> int:
+    """Delete a batch of events from before a time that are on their way to nowhere any more; how many these were."""
+    return outbox.delete_events_before(session, before, BATCH)
 
 
 def _delete_batch(session: Session, table: Any, key: tuple[Any, ...], now: datetime) -> int:

@@ -122,7 +122,7 @@ def test_decide_many_over_two_sites_in_opposite_orders(app: Any, parts: Parts, p
         ],
     )
     with read() as session:
-        assert audit.verify(session) == []
+        assert audit.verify(session, parts.vault.audit_key) == []
         assert set(session.scalars(sa.select(Comment.state))) == {"rejected"}
 
 
@@ -185,4 +185,4 @@ def test_readers_and_moderators_all_at_once_leave_the_counts_right(app: Any, par
             assert session.scalar(shown.where(Comment.state == "approved")) == thread.approved
         for comment, author_row in session.execute(sa.select(Comment, Author).join(Author)):
             assert author_row.approved == int(comment.state == "approved")
-        assert audit.verify(session) == []
+        assert audit.verify(session, parts.vault.audit_key) == []

@@ -356,7 +356,7 @@ def test_audit_holds_decisions_and_reveals_and_verifies(parts: Parts, people: An
     with pytest.raises(NotFound):
         moderate.list_audit(parts, stranger, "news")
     with read() as session:
-        assert audit.verify(session) == []
+        assert audit.verify(session, parts.vault.audit_key) == []
 
 
 def test_stats_count_what_happened(parts: Parts, one: Actor, clock: Any) -> None:
