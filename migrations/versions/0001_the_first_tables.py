@@ -136,6 +136,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_site", ["site_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_events_created", ["created_at"], unique=False)
+        batch_op.create_index("ix_events_comment", ["comment_id"], unique=False)
 
     op.create_table(
         "idempotency_keys",
@@ -708,6 +710,8 @@ def downgrade() -> None:
     op.drop_table("idempotency_keys")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index("ix_events_site")
+        batch_op.drop_index("ix_events_comment")
+        batch_op.drop_index("ix_events_created")
 
     op.drop_table("events")
     with op.batch_alter_table("endpoints", schema=None) as batch_op:

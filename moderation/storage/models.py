@@ -459,6 +459,8 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("site_id", "id"),
         Index("ix_events_site", "site_id", "created_at", "id"),
+        Index("ix_events_created", "created_at"),
+        Index("ix_events_comment", "comment_id"),
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from moderation.storage import outbox
+from moderation.storage.db import is_postgres
 from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -48,6 +49,13 @@ def delete_expired(session: Session, now: datetime) -> int:
 def delete_old_events(session: Session, before: datetime) -> int:
     """Delete a batch of events from before a time that are on their way to nowhere any more; how many these were."""
     return outbox.delete_events_before(session, before, BATCH)
+
+
+def refresh_plans(session: Session) -> None:
+    """Let SQLite look at its tables anew where it finds that worth while; PostgreSQL does so by itself."""
+    if not is_postgres(session):
+        session.connection().exec_driver_sql("PRAGMA analysis_limit=400")
+        session.connection().exec_driver_sql("PRAGMA optimize")
 
 
 def _delete_batch(session: Session, table: Any, key: tuple[Any, ...], now: datetime) -> int:

@@ -483,6 +483,14 @@ class DecisionsIn(_DecisionIn):
     """What to do with up to 500 comments."""
 
     ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+    expected_versions = fields.Dict(
+        keys=Identifier(),
+        values=Whole(1, 2**31 - 1),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(0, MAX_IDS),
+        metadata={"description": "Version by id, as seen. A comment that was edited since is left alone."},
+    )
 
 
 class RevealIn(Request):

@@ -209,6 +209,23 @@ def test_a_decision_and_its_undo_through_the_queue(client, people, submit, decid
     assert client.get(LIST).get_json()["total"] == 0
 
 
+def test_decide_many_on_a_text_edited_since_leaves_it_alone(client, people, submit):
+    first, second = submit("First words."), submit("Second words.")
+    edit = {"body": "Other words.", "edit_token": first["edit_token"]}
+    assert client.patch(f"/api/v1/sites/news/comments/{first['id']}", json=edit).status_code == 200
+    versions = {first["id"]: 1, second["id"]: 1}
+    body = {"ids": list(versions), "action": "approve", "expected_versions": versions}
+    answer = client.post("/api/v1/decisions", json=body, headers=people.bearer("moderator"))
+    assert {result["id"]: result["ok"] for result in answer.get_json()["results"]} == {
+        first["id"]: False,
+        second["id"]: True,
+    }
+    wrong = client.post(
+        "/api/v1/decisions", json={**body, "expected_versions": {"x": 1}}, headers=people.bearer("moderator")
+    )
+    assert wrong.status_code == 422
+
+
 def test_decide_on_many_says_for_each_what_became_of_it(client, people, submit):
     ids = [submit(f"Remark number {n} about something else: {uuid.uuid4()}")["id"] for n in range(3)]
     ids.append("01890000-0000-7000-8000-000000000000")

@@ -67,7 +67,10 @@ class Service:
         pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         found = {}
         for pid in pids:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")  # empty for one that has just died
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")  # empty for one that has just died
+            except FileNotFoundError:
+                continue
             if b"gunicorn" in words or b"worker" in words:
                 found["server" if b"gunicorn" in words else "worker"] = int(pid)
         return found
