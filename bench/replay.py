@@ -13,6 +13,7 @@ approved is public, and every event arrived once or more with a good signature. 
 
 import argparse
 import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -27,11 +28,11 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import urllib3
 from standardwebhooks.webhooks import Webhook
 
 ACTIONS = {"fine": "approve", "unclear": "approve", "abuse": "reject", "spam": "spam"}
@@ -153,12 +154,24 @@ def _group_members(session: int) -> list[int]:
     return members
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    data: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.data)
+
+
 class Run:
     """One replay: what was sent, answered and decided."""
 
     def __init__(self, service: Service, receiver: Receiver, lines: list[dict[str, Any]]) -> None:
         self.service, self.receiver, self.lines = service, receiver, lines
-        self.pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=15)
+        self.local = threading.local()
         self.lock = threading.Lock()
         self.accepted: dict[str, int] = {}
         self.decided: dict[str, str] = {}
@@ -179,8 +192,9 @@ class Run:
         data = json.dumps(body).encode() if body is not None else None
         for _ in range(600):
             try:
-                answer = self.pool.request(method, self.service.url + path, headers=headers, body=data)
-            except urllib3.exceptions.HTTPError as error:
+                answer = self._send(method, path, headers, data)
+            except (OSError, http.client.HTTPException) as error:
+                self.local.connection.close()
                 self._again(type(error).__name__)
                 continue
             if answer.status == 503:
@@ -188,6 +202,14 @@ class Run:
                 continue
             return answer
         sys.exit(f"No answer to {method} {path}.")
+
+    def _send(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> "Answer":
+        """One request over this thread's own connection, which is kept open."""
+        if not hasattr(self.local, "connection"):
+            self.local.connection = http.client.HTTPConnection(self.service.bind, timeout=15)
+        self.local.connection.request(method, path, body=data, headers=headers)
+        response = self.local.connection.getresponse()
+        return Answer(response.status, response.read())
 
     def _again(self, why: str) -> None:
         with self.lock:

@@ -126,6 +126,27 @@ def test_parse_bind_refuses_nonsense(bind: str) -> None:
         serving.parse_bind(bind)
 
 
+def test_serve_answers_what_is_no_request_as_a_problem_and_logs_nothing_of_it(
+    home: Path, start: Callable[..., Service]
+) -> None:
+    service = start("serve", "--bind", "127.0.0.1:0", "--workers", "1", "--no-worker")
+    port = int(service.url().rpartition(":")[2])
+    long_header = b"GET /api/v1/queue HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n"
+    for sent, status in ((b"GET /?ana@example.org\r\n\r\n", b" 400 "), (long_header, b" 431 ")):
+        with socket.create_connection(("127.0.0.1", port), timeout=START_S) as connection:
+            connection.sendall(sent)
+            answer = b""
+            while more := connection.recv(65_536):
+                answer += more
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert status in head.splitlines()[0]
+        assert b"application/problem+json" in head
+        assert json.loads(body)["status"] == int(status)
+    service.until(lambda: service.output.count("could not be read") == 2)
+    assert "ana@example.org" not in service.output
+    assert "ip=" not in service.output
+
+
 def test_listen_on_a_port_in_use_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
