@@ -11,6 +11,9 @@ BIN := $(VENV)/bin
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIND ?= 127.0.0.1:8080
 
+# Errors only; and nothing to resolve, since the locked lists are complete.
+INSTALL = $(BIN)/python -m pip install -qq --no-deps
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List the targets.
@@ -64,13 +67,13 @@ $(BIN)/python:
 
 $(VENV)/.for-run: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing $$(grep -c == requirements.txt) locked packages, about half a minute ..."
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements.txt
+	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.for-tests: requirements-dev.txt $(VENV)/.for-run
 	@echo "Installing $$(grep -c == requirements-dev.txt) locked packages for the tests, about a minute ..."
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/.for-training: training/requirements.txt $(VENV)/.for-run

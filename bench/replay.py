@@ -3,15 +3,17 @@
     python bench/replay.py FILE.jsonl [--limit N] [--kills N] [--database-url URL] [--workers 2] [--clients 8]
 
 Each line of FILE is ``{"submission": {...}, "label": "fine" | "unclear" | "abuse" | "spam"}``. A fresh service is
-started in a temporary home folder (SQLite unless a URL is given; that database has to be empty), with a webhook receiver
-beside it. With ``--kills`` all its processes are killed with SIGKILL that many times in the middle, and started again;
-clients repeat what got no answer, under the same ``Idempotency-Key``.
+started in a temporary home folder (SQLite unless a URL is given; that database has to be empty), with a webhook
+receiver beside it. With ``--kills`` all its processes are killed with SIGKILL that many times in the middle, and
+started again; clients repeat what got no answer, under the same ``Idempotency-Key``.
 
 Exit status 0 only where every accepted comment is accounted for, none was decided twice, nothing that was not
 approved is public, and every event arrived once or more with a good signature. Prints counts and latencies.
 """
 
 import argparse
+import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -23,12 +25,14 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-import urllib3
 from standardwebhooks.webhooks import Webhook
 
 ACTIONS = {"fine": "approve", "unclear": "approve", "abuse": "reject", "spam": "spam"}
@@ -115,11 +119,9 @@ class Service:
         self.process = subprocess.Popen(command, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            try:
-                with socket.create_connection(("127.0.0.1", int(self.bind.split(":")[1])), timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.1)
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=5):
+                return
+            time.sleep(0.1)
         sys.exit("The service did not start; see its log.")
 
     def stop(self) -> None:
@@ -152,12 +154,24 @@ def _group_members(session: int) -> list[int]:
     return members
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    data: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.data)
+
+
 class Run:
     """One replay: what was sent, answered and decided."""
 
     def __init__(self, service: Service, receiver: Receiver, lines: list[dict[str, Any]]) -> None:
         self.service, self.receiver, self.lines = service, receiver, lines
-        self.pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=15)
+        self.local = threading.local()
         self.lock = threading.Lock()
         self.accepted: dict[str, int] = {}
         self.decided: dict[str, str] = {}
@@ -178,8 +192,9 @@ class Run:
         data = json.dumps(body).encode() if body is not None else None
         for _ in range(600):
             try:
-                answer = self.pool.request(method, self.service.url + path, headers=headers, body=data)
-            except urllib3.exceptions.HTTPError as error:
+                answer = self._send(method, path, headers, data)
+            except (OSError, http.client.HTTPException) as error:
+                self.local.connection.close()
                 self._again(type(error).__name__)
                 continue
             if answer.status == 503:
@@ -187,6 +202,14 @@ class Run:
                 continue
             return answer
         sys.exit(f"No answer to {method} {path}.")
+
+    def _send(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> "Answer":
+        """One request over this thread's own connection, which is kept open."""
+        if not hasattr(self.local, "connection"):
+            self.local.connection = http.client.HTTPConnection(self.service.bind, timeout=15)
+        self.local.connection.request(method, path, body=data, headers=headers)
+        response = self.local.connection.getresponse()
+        return Answer(response.status, response.read())
 
     def _again(self, why: str) -> None:
         with self.lock:
@@ -287,7 +310,7 @@ def _public_ids(run: Run, key: str) -> set[str]:
     found: set[str] = set()
     cursor = ""
     while True:
-        query = urllib3.request.urlencode({"thread": key, "limit": 100, **({"cursor": cursor} if cursor else {})})
+        query = urlencode({"thread": key, "limit": 100, **({"cursor": cursor} if cursor else {})})
         page = run.call("GET", f"{run.public}?{query}").json()
         found |= {comment["id"] for comment in page["comments"]}
         if not page["next"]:
@@ -318,6 +341,41 @@ def line_of(name: str, values: list[float], unit: str = "ms") -> str:
     )
 
 
+def replay(
+    service: Service, receiver: Receiver, lines: list[dict[str, Any]], tokens: list[str], kills: int, clients: int
+) -> list[str]:
+    """Post, decide and wait for the deliveries; prints the figures and returns what is wrong."""
+    run = Run(service, receiver, lines)
+    started = time.monotonic()
+    moderators = [threading.Thread(target=run.moderate, args=(token,)) for token in tokens[:2]]
+    for thread in moderators:
+        thread.start()
+    killer = threading.Thread(target=_kill_now_and_then, args=(run, kills))
+    killer.start()
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(run.post, range(len(lines))))
+    posted_s = time.monotonic() - started
+    run.all_posted.set()
+    for thread in (killer, *moderators):
+        thread.join()
+    decided_s = time.monotonic() - started
+    wait_for_deliveries(run, 120)
+    delivered_s = time.monotonic() - started
+    delays = [
+        (receiver.first_seen[("comment.approved", comment_id)] - run.decided_at[comment_id]) * 1000
+        for comment_id, action in run.decided.items()
+        if action == "approve" and ("comment.approved", comment_id) in receiver.first_seen
+    ]
+    print(f"posted            {len(run.accepted)} of {len(lines)} in {posted_s:.1f} s, {run.repeats} repeats")
+    print(f"decided           {len(run.decided)} by answer, {run.conflicts} conflicts, in {decided_s:.1f} s")
+    sent = sum(receiver.deliveries.values())
+    print(f"deliveries        {sent} of {len(receiver.deliveries)} events, in {delivered_s:.1f} s")
+    print(line_of("submit", run.post_ms))
+    print(line_of("decide", run.decide_ms))
+    print(line_of("approval to hook", delays))
+    return check(run, tokens[2], kills)
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
@@ -343,40 +401,11 @@ def main() -> None:
         ]
         hook = service.cli("webhook", "add", "--site", "replay", "--url", receiver.url, "--json")
         receiver.secret = hook["secret"]
-        service.start()
-        run = Run(service, receiver, lines)
-        started = time.monotonic()
-        moderators = [threading.Thread(target=run.moderate, args=(token,)) for token in tokens[:2]]
-        for thread in moderators:
-            thread.start()
-        killer = threading.Thread(target=_kill_now_and_then, args=(run, options.kills))
-        killer.start()
-        with ThreadPoolExecutor(options.clients) as pool:
-            list(pool.map(run.post, range(len(lines))))
-        posted_s = time.monotonic() - started
-        run.all_posted.set()
-        killer.join()
-        for thread in moderators:
-            thread.join()
-        decided_s = time.monotonic() - started
-        wait_for_deliveries(run, 120)
-        delivered_s = time.monotonic() - started
-        delays = [
-            (receiver.first_seen[("comment.approved", comment_id)] - run.decided_at[comment_id]) * 1000
-            for comment_id, action in run.decided.items()
-            if action == "approve" and ("comment.approved", comment_id) in receiver.first_seen
-        ]
-        print(f"posted            {len(run.accepted)} of {len(lines)} in {posted_s:.1f} s, {run.repeats} repeats")
-        print(f"decided           {len(run.decided)} by answer, {run.conflicts} conflicts, in {decided_s:.1f} s")
-        print(
-            f"deliveries        {sum(receiver.deliveries.values())} of {len(receiver.deliveries)} events, "
-            f"in {delivered_s:.1f} s"
-        )
-        print(line_of("submit", run.post_ms))
-        print(line_of("decide", run.decide_ms))
-        print(line_of("approval to hook", delays))
-        wrong = check(run, tokens[2], options.kills)
-        service.stop()
+        try:
+            service.start()
+            wrong = replay(service, receiver, lines, tokens, options.kills, options.clients)
+        finally:
+            service.stop()
         if wrong:
             print((Path(folder) / "service.log").read_text()[-3000:], file=sys.stderr)
             sys.exit("\n".join(["WRONG:", *wrong[:20], f"({len(wrong)} in all)"]))

@@ -4,9 +4,13 @@ The number of workers and the address are on the command line of ``moderation se
 requests belongs in front: a handful of clients that send a byte now and then would occupy every thread otherwise.
 """
 
+import gc
+import json
+import logging
 import os
 from typing import Any
 
+from gunicorn import glogging, util
 from prometheus_client import multiprocess
 
 # Threads, because a request waits for the database more than it computes, and because a sync worker is stopped by one
@@ -15,7 +19,7 @@ worker_class = "gthread"
 threads = 4
 
 # Load the application once, then fork: a mistake in the set-up stops the start with one message instead of a circle of
-# dying workers, and the word lists (some 50 MB) are shared. No connection is open yet when it forks; see post_fork.
+# dying workers, and the word lists are shared. No connection is open yet when it forks; see post_fork.
 preload_app = True
 
 # A worker whose main loop is silent for so long is replaced. No request takes longer: PostgreSQL cancels a statement
@@ -58,9 +62,58 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 
+
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's own messages, without what they would quote: the caller's address, the request line, a traceback."""
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log a warning; one about a request that cannot be read says that alone."""
+        if str(msg).startswith("Invalid request from"):
+            msg, args = "A request could not be read; it was answered with an error.", ()
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log that something failed, by its type; the text of an exception may hold anything."""
+        kind = type(args[-1]) if args and isinstance(args[-1], BaseException) else None
+        text = str(msg).partition("%")[0].strip()
+        self.error(f"{text}: {kind.__name__}" if kind else text)
+
+
+logger_class = Logger
+
+
+def _write_problem(client: Any, status: int, reason: str, detail: str) -> None:
+    """Answer what never reaches the application in the form of RFC 9457; the detail could quote the request."""
+    problem = {"type": "/problems/unreadable", "title": reason, "status": status, "detail": "The request is not HTTP."}
+    if status in {413, 414, 431}:
+        problem["detail"] = "The request line or a header is over the limit."
+    body = json.dumps(problem)
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1"))
+
+
+# gunicorn has no setting for the page that it sends itself.
+util.write_error = _write_problem
+
 # No release of bleach, re2 or the drivers leaks so much that workers have to be replaced; a restart would cost the
 # requests that it interrupts.
 max_requests = 0
+
+
+def when_ready(_server: Any) -> None:
+    """Keep what is loaded out of the garbage collector's sight, so that workers go on sharing its memory."""
+    gc.collect()
+    gc.freeze()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Leave at once: to free the word lists one by one, in memory that is shared, takes each worker a second or more.
+
+    A worker that could not even start keeps its exit status, by which gunicorn knows to give up.
+    """
+    if worker.booted:
+        logging.shutdown()
+        os._exit(0)
 
 
 def post_fork(_server: Any, worker: Any) -> None:

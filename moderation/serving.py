@@ -28,6 +28,7 @@ from moderation.errors import SettingsError
 
 DEFAULT_BIND = "127.0.0.1:8080"
 DEFAULT_WORKERS = 2
+FD_PREFIX = "fd://"
 STOP_AFTER_S = 25.0
 """Children get this long after SIGTERM, 5 s more than gunicorn gives its workers; then SIGKILL."""
 
@@ -53,7 +54,12 @@ def parse_bind(bind: str) -> tuple[str, int]:
 
 
 def listen(bind: str) -> socket.socket:
-    """Open the listening socket. Raises ``SettingsError`` where the address is in use or not this machine's."""
+    """Open the listening socket, or take over an open one by its descriptor, ``fd://3``.
+
+    Raises ``SettingsError`` where the address is in use or not this machine's.
+    """
+    if bind.startswith(FD_PREFIX):
+        return _taken_over(bind)
     host, port = parse_bind(bind)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
@@ -61,6 +67,13 @@ def listen(bind: str) -> socket.socket:
     except OSError as error:
         reason = "is in use already" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
         raise SettingsError(f"{bind} {reason}. Choose another with --bind HOST:PORT.") from None
+
+
+def _taken_over(bind: str) -> socket.socket:
+    try:
+        return socket.socket(fileno=int(bind.removeprefix(FD_PREFIX)))
+    except (ValueError, OSError):
+        raise SettingsError(f"'{bind}' is not an open socket.") from None
 
 
 def address_of(listener: socket.socket) -> str:
@@ -122,7 +135,7 @@ class _Child:
 
 def _gunicorn(listener: socket.socket, workers: int) -> list[str]:
     conf = "python:moderation.gunicorn_conf"
-    bind = f"fd://{listener.fileno()}"
+    bind = f"{FD_PREFIX}{listener.fileno()}"
     base = [sys.executable, "-m", "gunicorn", "--config", conf, "--bind", bind, "--workers", str(workers)]
     return [*base, "moderation.wsgi:application"]
 

@@ -57,6 +57,7 @@ class Settings:
     max_body_bytes: int = 65_536
     public_cache_s: int = 0
     session_hours: int = 12
+    event_days: int = 30
     log_level: str = "INFO"
     metrics_token: str = field(default="", repr=False)
     demo: bool = False
@@ -102,6 +103,7 @@ def read_settings() -> Settings:
         max_body_bytes=read("MAX_BODY_BYTES", env.int, 65_536, validate.Range(4_096, 1_048_576)),
         public_cache_s=read("PUBLIC_CACHE_S", env.int, 0, validate.Range(0, 3_600)),
         session_hours=read("SESSION_HOURS", env.int, 12, validate.Range(1, 720)),
+        event_days=read("EVENT_DAYS", env.int, 30, validate.Range(1, 3_650)),
         log_level=read("LOG_LEVEL", env.str, "INFO", validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         metrics_token=read("METRICS_TOKEN", env.str, ""),
         demo=read("DEMO", env.bool, False),

@@ -5,11 +5,12 @@ one thread. What is leased when the process is killed comes back when its lease 
 """
 
 import os
+import platform
 import queue
 import signal
-import platform
 import threading
 import time
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -139,8 +140,12 @@ class _Worker:
     def _tidy(self) -> None:
         if time.monotonic() < self._next_tidy:
             return
+        now = self._parts.clock()
         with write() as session:
-            deleted = upkeep.delete_expired(session, self._parts.clock())
+            deleted = upkeep.delete_expired(session, now)
+        with write() as session:
+            deleted += upkeep.delete_old_events(session, now - timedelta(days=self._parts.settings.event_days))
+            upkeep.refresh_plans(session)
         # A full batch: there may be more, which wait for the next turn of the loop.
         self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)
 

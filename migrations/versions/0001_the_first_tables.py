@@ -136,6 +136,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_site", ["site_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_events_created", ["created_at"], unique=False)
+        batch_op.create_index("ix_events_comment", ["comment_id"], unique=False)
 
     op.create_table(
         "idempotency_keys",
@@ -335,29 +337,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_comments_exact", ["site_id", "exact", "created_at"], unique=False)
         batch_op.create_index("ix_comments_network", ["site_id", "network_key", "created_at"], unique=False)
         batch_op.create_index(
-            "ix_comments_queue",
-            ["site_id", "created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.create_index(
-            "ix_comments_queue_all",
-            ["created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.create_index(
             "ix_comments_queue_all_risk",
-            ["risk", "id"],
+            ["state", "risk", "id"],
             unique=False,
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )
         batch_op.create_index(
             "ix_comments_queue_risk",
-            ["site_id", "risk", "id"],
+            ["site_id", "state", "risk", "id"],
             unique=False,
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
@@ -368,13 +356,6 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("shown AND parent_id IS NOT NULL"),
             postgresql_where=sa.text("shown AND parent_id IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_comments_reported",
-            ["site_id", "created_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("reports > 0"),
-            postgresql_where=sa.text("reports > 0"),
         )
         batch_op.create_index(
             "ix_comments_roots",
@@ -391,6 +372,23 @@ def upgrade() -> None:
             postgresql_where=sa.text("shown"),
         )
         batch_op.create_index("ix_comments_state", ["site_id", "state", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_comments_state_all", ["state", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_comments_thread", ["thread_id", "state", "created_at", "id"], unique=False)
+        # After ix_comments_state: of two that fit alike, SQLite takes the one that was made last.
+        batch_op.create_index(
+            "ix_comments_reported",
+            ["state", "site_id", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("reports > 0"),
+            postgresql_where=sa.text("reports > 0"),
+        )
+        batch_op.create_index(
+            "ix_comments_claimed",
+            ["claimed_by"],
+            unique=False,
+            sqlite_where=sa.text("claimed_by IS NOT NULL"),
+            postgresql_where=sa.text("claimed_by IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_comments_top",
             ["thread_id", "votes", "id"],
@@ -644,6 +642,13 @@ def downgrade() -> None:
             sqlite_where=sa.text("shown AND parent_id IS NULL"),
             postgresql_where=sa.text("shown AND parent_id IS NULL"),
         )
+        batch_op.drop_index(
+            "ix_comments_claimed",
+            sqlite_where=sa.text("claimed_by IS NOT NULL"),
+            postgresql_where=sa.text("claimed_by IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_comments_thread")
+        batch_op.drop_index("ix_comments_state_all")
         batch_op.drop_index("ix_comments_state")
         batch_op.drop_index("ix_comments_shown", sqlite_where=sa.text("shown"), postgresql_where=sa.text("shown"))
         batch_op.drop_index(
@@ -666,16 +671,6 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "ix_comments_queue_all_risk",
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.drop_index(
-            "ix_comments_queue_all",
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
-        batch_op.drop_index(
-            "ix_comments_queue",
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )
@@ -715,6 +710,8 @@ def downgrade() -> None:
     op.drop_table("idempotency_keys")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index("ix_events_site")
+        batch_op.drop_index("ix_events_comment")
+        batch_op.drop_index("ix_events_created")
 
     op.drop_table("events")
     with op.batch_alter_table("endpoints", schema=None) as batch_op:

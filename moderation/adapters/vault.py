@@ -52,6 +52,7 @@ class Vault:
         self._current = settings.encryption_keys[0][0]
         self._index_key = settings.index_key
         self._secret_key = settings.secret_key
+        self._audit_key = _derive(settings.index_key, b"audit")
         self._site_key = lru_cache(maxsize=4_096)(self._derive_site_key)
         self._signing_key = lru_cache(maxsize=1_024)(self._derive_signing_key)
 
@@ -114,6 +115,11 @@ class Vault:
     def avatar_key(self, site_id: uuid.UUID, seed: bytes) -> str:
         """The public name of an avatar: 22 URL-safe characters, from which nobody gets back to ``seed``."""
         return _to_text(self._hash("avatar", site_id, seed))
+
+    @property
+    def audit_key(self) -> bytes:
+        """32 bytes that key the hashes of the audit log: who can write the database cannot write a line that fits."""
+        return self._audit_key
 
     def sign(self, purpose: str, payload: str) -> str:
         """Return a URL-safe token that proves ``payload`` for this ``purpose`` alone. The payload can be read by all.

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from moderation.cli import install
 from moderation.cli.program import installation
 from moderation.domain.actor import CLI, Actor, Role
-from moderation.errors import Conflict
+from moderation.errors import Conflict, SettingsError
 from moderation.settings import PREFIX, home_folder
 
 if TYPE_CHECKING:
@@ -49,10 +49,13 @@ def environment(url: str) -> dict[str, str]:
 
 
 def prepare(url: str, say: Say) -> list[str]:
-    """Set up what is missing, follow a changed address, and say where to look. Needs ``environment`` in place."""
+    """Set up what is missing, follow a changed address, and say where to look. Needs ``environment`` in place.
+
+    Raises ``SettingsError`` where the home folder holds an installation that is no demo: nothing is put in there.
+    """
+    memory = _memory(home_folder())
     for made in install.set_up():
         say(f"Made {made}.")
-    memory = _Memory(home_folder() / "demo.json")
     with installation() as parts:
         _site(parts, url)
         _people(parts, memory)
@@ -80,6 +83,16 @@ class _Memory:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(self._values, file, indent=2)
         fresh.replace(self._path)
+
+
+def _memory(home: Path) -> _Memory:
+    path = home / "demo.json"
+    if not path.exists():
+        if (home / "keys").exists():
+            raise SettingsError(f"{home} holds an installation that is no demo. Set {PREFIX}HOME to another folder.")
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _Memory(path).keep(began=datetime.now(UTC).isoformat())
+    return _Memory(path)
 
 
 def _site(parts: "Parts", url: str) -> None:
@@ -134,8 +147,7 @@ def _seed(parts: "Parts", memory: _Memory) -> None:
     """Submit and decide the demo's comments in the order of their time. Stopped half-way, it goes on the next time."""
     from moderation.web.demo.content import COMMENTS
 
-    began = datetime.fromisoformat(memory.get("began") or datetime.now(UTC).isoformat())
-    memory.keep(began=began.isoformat())
+    began = datetime.fromisoformat(memory.get("began"))
     moderator = Actor("moderator", memory.get("moderator_id"), LOGIN, {None: Role.ADMIN})
     ids: dict[int, uuid.UUID] = {}
     for index in sorted(range(len(COMMENTS)), key=lambda index: -COMMENTS[index].minutes_ago):

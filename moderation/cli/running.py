@@ -56,10 +56,13 @@ def demo(bind: str) -> None:
     listener = serving.listen(bind)
     url = serving.address_of(listener)
     os.environ.update(demonstration.environment(url))
-    for line in demonstration.prepare(url, say):
-        click.echo(line)
+    guide = demonstration.prepare(url, say)
+    click.echo("\n".join(guide))
     sys.stdout.flush()
-    sys.exit(serving.serve(listener, workers=serving.DEFAULT_WORKERS, with_worker=True, say=say))
+    # Another program in this process, on the same socket, so that what the preparation has loaded leaves the memory.
+    listener.set_inheritable(True)
+    command = ["-m", "moderation", "serve", "--bind", f"{serving.FD_PREFIX}{listener.fileno()}"]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
 
 
 def require_schema(settings: Settings) -> None:

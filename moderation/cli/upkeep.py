@@ -69,8 +69,8 @@ def verify(as_json: bool) -> None:
     from moderation.storage import audit as log
     from moderation.storage.db import read
 
-    with installation(), read() as session:
-        broken, heads = log.verify(session), log.heads(session)
+    with installation() as parts, read() as session:
+        broken, heads = log.verify(session, parts.vault.audit_key), log.heads(session)
     if as_json:
         print_json(
             {

@@ -127,6 +127,17 @@ def replay(any_id: uuid.UUID, since: datetime | None, until: datetime | None, on
     click.echo(f"Sending {answer.get('replayed', 1)} again.")
 
 
+@webhook.command("enable")
+@id_argument
+def enable(webhook_id: uuid.UUID) -> None:
+    """Switch an endpoint on again that was disabled; what waited for it is sent."""
+    from moderation.services import deliver
+
+    with installation() as parts:
+        deliver.change_endpoint(parts, CLI, webhook_id, state="active")
+    click.echo("Enabled.")
+
+
 @webhook.command("remove")
 @id_argument
 def remove(webhook_id: uuid.UUID) -> None:

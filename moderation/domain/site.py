@@ -42,13 +42,15 @@ class SiteSettings:
 
 
 _DEFAULTS = asdict(SiteSettings())
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "approve_below": (0, 1),
     "spam_from": (0, 1),
     "max_chars": (1, 10_000),
     "max_depth": (1, 10),
     "edit_window_s": (0, 86_400),
 }
+"""Least and most of each setting that is a number."""
+
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
@@ -104,7 +106,7 @@ def _truth(value: Any) -> bool:
 
 
 def _number(name: str, value: Any, *, whole: bool) -> float:
-    low, high = _RANGES[name]
+    low, high = RANGES[name]
     message = f"It is a {'whole ' if whole else ''}number from {low:g} to {high:g}."
     try:
         number = int(str(value)) if whole else float(str(value))

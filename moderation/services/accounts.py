@@ -470,6 +470,7 @@ def _note(
         object_id=str(object_id),
         data=dict(data),
         now=parts.clock(),
+        key=parts.vault.audit_key,
     )
 
 

@@ -279,6 +279,7 @@ def _note(parts: Parts, session: Session, actor: Actor, endpoint: Endpoint, acti
         object_id=str(endpoint.id),
         data=data,
         now=parts.clock(),
+        key=parts.vault.audit_key,
     )
 
 
@@ -493,6 +494,7 @@ def settle(parts: Parts, run: Run, results: Sequence[Result]) -> None:
             reason=reason,
             data={},
             now=now,
+            key=parts.vault.audit_key,
         )
     _log.warning("endpoint disabled", endpoint=str(run.endpoint_id), reason=reason)
 

@@ -50,3 +50,12 @@ def comment_of_event(comment: Comment) -> dict[str, Any]:
 
 def _text(value: uuid.UUID | None) -> str | None:
     return None if value is None else str(value)
+
+
+def forget_comment(session: Session, comment_id: uuid.UUID) -> None:
+    """Take the author's name, picture, link and words out of the events of a comment, sent or not.
+
+    What is still on its way then says the same of what happened, and nothing of what was written.
+    """
+    for event_id, payload in outbox.payloads_of(session, comment_id):
+        outbox.replace_payload(session, event_id, webhook.without_author(payload))

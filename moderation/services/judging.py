@@ -129,6 +129,9 @@ def rules_of_site(session: Session, site: Site) -> Rules:
     if known is not None and known[0] == site.version:
         return known[1]
     with _compiling:
+        known = _compiled.get(site.id)
+        if known is not None and known[0] == site.version:
+            return known[1]
         compiled = compile_rules(_rows(rules.rules_of(session, site.id)))
         _compiled[site.id] = (site.version, compiled)
     return compiled

@@ -66,4 +66,5 @@ def _note(parts: Parts, actor: Actor, resealed: int) -> None:
             object_id=parts.settings.encryption_keys[0][0],
             data={"resealed": resealed},
             now=parts.clock(),
+            key=parts.vault.audit_key,
         )

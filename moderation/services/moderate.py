@@ -5,14 +5,14 @@ record, what readers see, an outbox row for each subscribed endpoint, the audit 
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from moderation.domain.actor import Actor, Role
+from moderation.domain.actor import POLICY, Actor, Role
 from moderation.domain.comment import WAITING, Action, State, event_of, state_after
 from moderation.domain.policy import ATTRIBUTES
 from moderation.domain.text import normalise_body, normalise_line
@@ -117,10 +117,10 @@ def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> 
     return QueueQuery(
         sites=allowed,
         state=State(asked.state),
-        thread=asked.thread,
-        text=asked.q or None,
-        author=asked.author or None,
-        signal=asked.signal,
+        thread=_asked_line(asked.thread, "thread"),
+        text=_asked_line(asked.q, "q"),
+        author=_asked_line(asked.author, "author"),
+        signal=_asked_line(asked.signal, "signal"),
         min_risk=asked.min_risk,
         reported=asked.reported,
         before=asked.before,
@@ -129,6 +129,11 @@ def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> 
         me=actor.key,
         now=parts.clock(),
     )
+
+
+def _asked_line(value: str | None, field: str) -> str | None:
+    """What is looked for, normalised as what is stored was; None where that leaves nothing."""
+    return normalise_line(value, field) or None if value is not None else None
 
 
 def _sites_asked(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
@@ -272,6 +277,23 @@ class _Order:
     expected_version: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A decision, carried out but for its counts and its audit line: rows that many writers share."""
+
+    answer: dict[str, Any]
+    site_id: uuid.UUID
+    counts: list[tallies.Count]
+    line: Callable[[], None]
+
+
+def _finish(session: Session, done: Sequence[_Done]) -> None:
+    """Count and write down what was done, last and in one order, since each of these rows makes others wait."""
+    tallies.count_all(session, [count for one in done for count in one.counts])
+    for one in sorted(done, key=lambda one: one.site_id):
+        one.line()
+
+
 def decide(
     parts: Parts,
     actor: Actor,
@@ -292,9 +314,9 @@ def decide(
         comment = _comment(session, actor, comment_id, Role.MODERATOR)
         threads.lock_threads(session, [comment.thread_id])
         session.refresh(comment)
-        answer, line = _carry_out(session, parts, actor, comment, order)
-        line()
-    return answer
+        done = _carry_out(session, parts, actor, comment, order)
+        _finish(session, [done])
+    return done.answer
 
 
 def decide_many(
@@ -305,26 +327,34 @@ def decide_many(
     reason: str = "",
     note: str = "",
     expected_state: str | None = None,
+    expected_versions: Mapping[uuid.UUID, int] | None = None,
 ) -> dict[str, Any]:
     """Decide on up to 500 comments alike, in one transaction; the answer says for each what became of it.
 
-    One that cannot be decided (not there, moved on, not allowed) does not keep the others back.
+    ``expected_versions`` are those that the moderator saw: a comment that was edited since is left alone. One that
+    cannot be decided (not there, moved on, not allowed) does not keep the others back.
     """
     if not 1 <= len(comment_ids) <= MAX_BULK:
         raise Invalid({"ids": [f"Name 1 to {MAX_BULK} comments."]})
     order = _order(action, reason, note, expected_state, None)
     results: dict[uuid.UUID, dict[str, Any]] = {}
     with write() as session:
-        found = comments.comments_by_ids(session, comment_ids)
-        threads.lock_threads(session, [comment.thread_id for comment in found.values()])
-        session.expire_all()
-        found = comments.comments_by_ids(session, comment_ids)
-        lines: list[Callable[[], None]] = []
-        for comment_id in dict.fromkeys(comment_ids):
-            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, order, lines)
-        for line in lines:
-            line()
-    return {"results": list(results.values())}
+        found = _locked(session, comment_ids)
+        done: list[_Done] = []
+        for comment_id in sorted(set(comment_ids)):
+            seen = replace(order, expected_version=(expected_versions or {}).get(comment_id))
+            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, seen, done)
+        _finish(session, done)
+    return {"results": [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]}
+
+
+def _locked(session: Session, comment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Comment]:
+    """The comments as they are once their threads and authors are locked: in one order, however they were named."""
+    found = comments.comments_by_ids(session, comment_ids)
+    threads.lock_threads(session, [comment.thread_id for comment in found.values()])
+    comments.lock_authors(session, [comment.author_id for comment in found.values()])
+    session.expire_all()
+    return comments.comments_by_ids(session, comment_ids)
 
 
 def _one_of_many(
@@ -334,17 +364,17 @@ def _one_of_many(
     comment: Comment | None,
     comment_id: uuid.UUID,
     order: _Order,
-    lines: list[Callable[[], None]],
+    done: list[_Done],
 ) -> dict[str, Any]:
     try:
         if comment is None:
             raise NotFound("comment")
         actor.require(comment.site_id, Role.MODERATOR, "comment")
-        answer, line = _carry_out(session, parts, actor, comment, order)
+        one = _carry_out(session, parts, actor, comment, order)
     except CallerError as error:
         return {"id": comment_id, "ok": False, "status": error.status, "detail": error.detail}
-    lines.append(line)
-    return {"id": comment_id, "ok": True, "state": answer["state"], "decision_id": answer["decision_id"]}
+    done.append(one)
+    return {"id": comment_id, "ok": True, "state": one.answer["state"], "decision_id": one.answer["decision_id"]}
 
 
 def _order(action: str, reason: str, note: str, expected_state: str | None, expected_version: int | None) -> _Order:
@@ -363,10 +393,8 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
     return _Order(Action(action), reason, note, State(expected_state) if expected_state else None, expected_version)
 
 
-def _carry_out(
-    session: Session, parts: Parts, actor: Actor, comment: Comment, order: _Order
-) -> tuple[dict[str, Any], Callable[[], None]]:
-    """Everything but the audit line, which is written last, since it makes others wait."""
+def _carry_out(session: Session, parts: Parts, actor: Actor, comment: Comment, order: _Order) -> _Done:
+    """Decide on a comment whose thread is locked; ``_finish`` has to follow."""
     now = parts.clock()
     before = State(comment.state)
     if order.expected_state is not None and before is not order.expected_state:
@@ -380,10 +408,9 @@ def _carry_out(
     decision_id = decisions.add_decision(
         session, comment, actor, order.action, before, after, order.reason, now, order.note
     )
-    _count(session, comment, before, after, now)
 
     def line() -> None:
-        _audit(session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
+        _audit(parts, session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
 
     answer = {
         "decision_id": decision_id,
@@ -393,7 +420,8 @@ def _carry_out(
         "state": after.value,
         "created_at": now,
     }
-    return answer, line
+    counts = _counts(comment.site_id, now.date(), before, after, comment.risk)
+    return _Done(answer, comment.site_id, counts, line)
 
 
 def _move(session: Session, comment: Comment, before: State, after: State, now: datetime) -> None:
@@ -415,17 +443,20 @@ def _move(session: Session, comment: Comment, before: State, after: State, now: 
         events.tell(session, event_type, site.key, thread, comment, now)
 
 
-def _count(session: Session, comment: Comment, before: State, after: State, now: datetime) -> None:
+def _counts(
+    site_id: uuid.UUID, day: date, before: State, after: State, risk: float, by: str = ""
+) -> list[tallies.Count]:
+    """What a decision adds to the counts of its day; the site's policy cannot disagree with the score."""
     if after in WAITING:
-        return
-    day = now.date()
-    tallies.count(session, comment.site_id, day, after.value)
-    if before in WAITING:
-        agreed = (comment.risk >= AGREES_FROM) is (after is not State.APPROVED)
-        tallies.count(session, comment.site_id, day, "agreed" if agreed else "disagreed")
+        return []
+    names = [after.value]
+    if before in WAITING and by != POLICY.kind:
+        names.append("agreed" if (risk >= AGREES_FROM) is (after is not State.APPROVED) else "disagreed")
+    return [(site_id, day, name) for name in names]
 
 
 def _audit(
+    parts: Parts,
     session: Session,
     actor: Actor,
     comment: Comment,
@@ -446,6 +477,7 @@ def _audit(
         reason=reason,
         data=moved,
         now=now,
+        key=parts.vault.audit_key,
     )
 
 
@@ -470,7 +502,8 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
         if not decisions.mark_undone(session, decision_id, actor, now):
             raise Conflict("The decision was taken back already.")
         _move(session, comment, before, after, now)
-        _audit(session, actor, comment, "comment.undo", "", now, before, after)
+        tallies.count_all(session, _counts_of(decision), n=-1)
+        _audit(parts, session, actor, comment, "comment.undo", "", now, before, after)
         return {
             "decision_id": decision_id,
             "id": comment.id,
@@ -479,6 +512,12 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
             "state": after.value,
             "created_at": now,
         }
+
+
+def _counts_of(decision: Decision) -> list[tallies.Count]:
+    """What a decision was counted as."""
+    before, after, day = State(decision.from_state), State(decision.to_state), decision.created_at.date()
+    return _counts(decision.site_id, day, before, after, decision.risk, decision.actor_kind)
 
 
 def _check_undo(session: Session, actor: Actor, decision: Decision, comment: Comment) -> None:
@@ -514,7 +553,7 @@ def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str)
                 row_id=comment.id,
                 site_id=comment.site_id,
             ).decode()
-        _audit(session, actor, comment, "comment.reveal-email", reason, parts.clock())
+        _audit(parts, session, actor, comment, "comment.reveal-email", reason, parts.clock())
     return {"email": email}
 
 

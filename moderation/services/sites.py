@@ -341,6 +341,7 @@ def _note(
         object_id=object_id,
         data=dict(data),
         now=parts.clock(),
+        key=parts.vault.audit_key,
     )
 
 

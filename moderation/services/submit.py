@@ -30,6 +30,7 @@ from moderation.storage.models import Author, Comment, Site, Thread
 MAX_NAME_CHARS = 100
 MAX_KEY_CHARS = 500
 MAX_TITLE_CHARS = 500
+MAX_DETAIL_CHARS = 1_000
 
 RATE_KINDS = ("submit", "report", "vote", "preview")
 
@@ -94,11 +95,13 @@ def submit_comment(
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
     with write() as session:
-        hit_rate(session, parts, site, "submit", client)
         reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
         if reservation is not None and reservation.known is not None:
             return reservation.known
+        hit_rate(session, parts, site, "submit", client)
         thread = _thread_for(session, site, settings, clean, parts.clock())
+        if judged.verdict.state is State.APPROVED:
+            threads.lock_threads(session, [thread.id])
         parent = _parent_for(session, thread, submission.parent_id)
         author_id = draft.author_id or _new_author(session, site, clean.name, parts.clock())
         comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
@@ -110,7 +113,7 @@ def submit_comment(
         answer = _answer(parts, site, comment, author_id)
         idempotency.settle(session, parts, reservation, answer)
         if comment.state != State.PENDING.value:
-            _audit_policy(session, comment, judged)
+            _audit_policy(parts, session, comment, judged)
     return answer
 
 
@@ -330,21 +333,24 @@ _POLICY_EVENTS = {State.APPROVED: "comment.approved", State.SPAM: "comment.spam"
 
 
 def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged) -> None:
-    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved."""
+    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved.
+
+    Where it is approved, its thread has to be locked.
+    """
     state = State(comment.state)
     now = comment.edited_at or comment.created_at
     decisions.add_decision(
-        session, comment, POLICY, _POLICY_ACTIONS[state], State.PENDING, state, "; ".join(judged.verdict.reasons), now
+        session, comment, POLICY, _POLICY_ACTIONS[state], State.PENDING, state, judged.verdict.reasons[0], now
     )
     comments.count_for_author(session, comment.author_id, None, state)
     tallies.count(session, site.id, now.date(), state.value)
     if state is State.APPROVED:
-        threads.lock_threads(session, [thread.id])
         comments.refresh_shown(session, comment.id, State.PENDING)
     events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
 
 
-def _audit_policy(session: Session, comment: Comment, judged: Judged) -> None:
+def _audit_policy(parts: Parts, session: Session, comment: Comment, judged: Judged) -> None:
+    # The first reason is the policy's own. Those behind it may quote words of the text, which may have to go one day.
     audit.append(
         session,
         site_id=comment.site_id,
@@ -352,8 +358,9 @@ def _audit_policy(session: Session, comment: Comment, judged: Judged) -> None:
         action=f"comment.{comment.state}",
         object_kind="comment",
         object_id=str(comment.id),
-        reason="; ".join(judged.verdict.reasons),
+        reason=judged.verdict.reasons[0],
         now=comment.edited_at or comment.created_at,
+        key=parts.vault.audit_key,
     )
 
 
@@ -382,9 +389,11 @@ def edit_comment(
 ) -> dict[str, Any]:
     """Change the text of one's own comment within the edit window. It is judged anew, like a new comment.
 
-    What was approved goes back to the queue where the site holds everything: nobody approved the new text. What a
-    moderator decided against stays where it is. Raises ``Unauthenticated``, ``NotFound``, ``Forbidden`` after the
-    window, ``Conflict`` when it was deleted or decided at this very moment, ``Invalid``.
+    What was approved goes back to the queue where the site holds everything: nobody approved the new text. What waits
+    goes on waiting, since an edit does not carry all that it was held for (the hidden field, the time to fill in, a
+    moderator who took it back). What a moderator decided against stays where it is. Raises ``Unauthenticated``,
+    ``NotFound``, ``Forbidden`` after the window, ``Conflict`` when it was deleted or decided at this very moment,
+    ``Invalid``.
     """
     now = parts.clock()
     with read() as session:
@@ -397,7 +406,7 @@ def edit_comment(
             raise Invalid(problems)
         judged = judge(session, parts, site, settings, _draft_of_edit(parts, site, comment, source, html, client))
     before = State(comment.state)
-    if before not in {State.PENDING, State.APPROVED}:
+    if before is not State.APPROVED and judged.verdict.state is not _worse_than(before):
         judged = _kept_where_it_is(judged, before)
     after = judged.verdict.state
     with write() as session:
@@ -414,7 +423,7 @@ def edit_comment(
         comments.add_signals(session, changed, judged.signal_rows(), judged.fingerprint.bands)
         thread = _thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
-        _after_edit(session, site, thread, changed, judged, before)
+        _after_edit(parts, session, site, thread, changed, judged, before)
     return {
         "id": comment_id,
         "state": public_state(after.value),
@@ -425,11 +434,14 @@ def edit_comment(
     }
 
 
-def _after_edit(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged, before: State) -> None:
+def _after_edit(
+    parts: Parts, session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged, before: State
+) -> None:
     after = State(comment.state)
     if after is before:
         if after is State.APPROVED:
             threads.touch_thread(session, thread.id)
+            _audit_policy(parts, session, comment, judged)
         return
     now = comment.edited_at or comment.created_at
     if after in _POLICY_ACTIONS:
@@ -437,7 +449,7 @@ def _after_edit(session: Session, site: Site, thread: Thread, comment: Comment, 
             comments.refresh_shown(session, comment.id, before)
             comments.count_for_author(session, comment.author_id, before, State.PENDING)
         _apply_policy(session, site, thread, comment, judged)
-        _audit_policy(session, comment, judged)
+        _audit_policy(parts, session, comment, judged)
         return
     comments.count_for_author(session, comment.author_id, before, after)
     comments.refresh_shown(session, comment.id, before)
@@ -460,7 +472,11 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
             raise Conflict("The comment was changed at the same moment. Load it again.")
         comments.forget_signals(session, comment)
         comments.forget_revisions(session, comment)
-        comments.count_for_author(session, comment.author_id, before, State.DELETED)
+        # A rejection or spam stays on the record: deleting in time would wipe it clean.
+        if before is State.APPROVED:
+            comments.count_for_author(session, comment.author_id, before, State.DELETED)
+        comments.forget_name(session, comment.author_id)
+        events.forget_comment(session, comment_id)
         comments.refresh_shown(session, comment_id, before)
         changed = _fresh(session, site.id, comment_id)
         tallies.count(session, site.id, now.date(), "deleted")
@@ -519,6 +535,11 @@ def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html
     )
 
 
+def _worse_than(state: State) -> State | None:
+    """Where an edit may take a comment that is not public: from the queue to spam, and nowhere else."""
+    return State.SPAM if state is State.PENDING else None
+
+
 def _kept_where_it_is(judged: Judged, state: State) -> Judged:
     verdict = judged.verdict
     kept = type(verdict)(state, verdict.risk, verdict.scores, verdict.reasons)
@@ -569,6 +590,9 @@ def report_comment(
     Raises ``NotFound`` for what is not public, ``Forbidden`` where the site takes no reports, ``RateLimited``.
     """
     now = parts.clock()
+    text = normalise_line(detail, "detail")
+    if len(text) > MAX_DETAIL_CHARS:  # NFC may treble a length that was right before
+        raise Invalid({"detail": [f"It is longer than {MAX_DETAIL_CHARS} characters."]})
     with write() as session:
         site = _site(session, site_key)
         if not site_settings(site.settings).reports:
@@ -579,8 +603,7 @@ def report_comment(
             return
         idempotency.settle(session, parts, reservation, {})
         comment = _public_comment(session, site, comment_id)
-        text = normalise_line(detail, "detail")
-        if reactions.add_report(session, comment, _reader(parts, site, client, None), reason, text, now):
+        if reactions.add_report(session, comment, _reader(parts, site, client), reason, text, now):
             tallies.count(session, site.id, now.date(), "reported")
             thread = _thread_of(session, comment)
             report = {"report": {"reason": reason}}
@@ -606,11 +629,10 @@ def vote(
             raise Forbidden("This site has no votes.")
         hit_rate(session, parts, site, "vote", client)
         comment = _public_comment(session, site, comment_id)
-        author_id = _proven_author(session, parts, site, author_token)
-        if author_id == comment.author_id:
+        if _proven_author(session, parts, site, author_token) == comment.author_id:
             raise Forbidden("One does not vote on one's own comment.")
         threads.lock_threads(session, [comment.thread_id])
-        change = reactions.set_vote(session, comment, _reader(parts, site, client, author_id), value or 0, now)
+        change = reactions.set_vote(session, comment, _reader(parts, site, client), value or 0, now)
         if change:
             threads.touch_thread(session, comment.thread_id)
         return {"votes": _fresh(session, site.id, comment_id).votes}
@@ -623,8 +645,6 @@ def _public_comment(session: Session, site: Site, comment_id: uuid.UUID) -> Comm
     return comment
 
 
-def _reader(parts: Parts, site: Site, client: Client, author_id: uuid.UUID | None) -> bytes:
-    """Who reports or votes: the proven author, else the network and browser, as a keyed hash."""
-    if author_id is not None:
-        return parts.vault.reader_key(site.id, author_id.hex, "")
+def _reader(parts: Parts, site: Site, client: Client) -> bytes:
+    """Who reports or votes: the network and browser, as a keyed hash. Not the author token: each comment gets one."""
     return parts.vault.reader_key(site.id, truncate_ip(client.ip), client.user_agent)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
 from moderation.domain.site import SiteSettings, site_settings
+from moderation.domain.text import normalise_line
 from moderation.domain.times import rfc3339, rfc3339_or_none
 from moderation.errors import Invalid, NotFound
 from moderation.services.cursors import read_cursor, write_cursor
@@ -50,15 +51,16 @@ def list_comments(
     cursor: str | None = None,
     if_none_match: str | None = None,
 ) -> Page:
-    """The approved comments of a thread, nested. A thread that nobody wrote in yet is an empty one.
+    """The approved comments of a thread, nested. A thread in which nothing is public yet is an empty one.
 
     The ETag is strong and changes with every change that a reader could see, and only then; a 304 costs two small
     queries. Raises ``NotFound`` for an unknown site, ``Invalid`` for a sort, limit or cursor that does not fit.
     """
     _check(sort, limit)
+    thread_key = normalise_line(thread_key, "thread")
     with read() as session:
         site = _site(session, site_key)
-        thread = threads.thread_of_site(session, site.id, thread_key)
+        thread = _public_thread(session, site.id, thread_key)
         listing = _listing(site.id, thread_key, sort)
         etag = _etag(site, thread, listing, str(limit), cursor or "")
         cache = _cache_control(parts)
@@ -82,26 +84,28 @@ def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str
         raise Invalid({"thread": [f"Name 1 to {MAX_COUNTED_THREADS} threads."]})
     with read() as session:
         site = _site(session, site_key)
-        found = threads.approved_counts(session, site.id, keys)
-    return {"counts": {key: found.get(key, 0) for key in keys}}
+        stored = {key: normalise_line(key, "thread") for key in keys}
+        found = threads.approved_counts(session, site.id, list(stored.values()))
+    return {"counts": {key: found.get(stored[key], 0) for key in keys}}
 
 
 def feed(parts: Parts, site_key: str, thread_key: str | None) -> dict[str, Any]:
     """The newest approved comments of a site or a thread, for a feed. Raises ``NotFound``."""
     with read() as session:
         site = _site(session, site_key)
-        thread = threads.thread_of_site(session, site.id, thread_key) if thread_key is not None else None
+        thread = _thread_of_feed(session, site.id, thread_key)
         if thread_key is not None and thread is None:
             raise NotFound("thread")
         rows = comments.newest_shown(session, site.id, thread.id if thread else None, FEED_ENTRIES)
         entries = [_entry(comment, of_thread) for comment, of_thread in rows]
     name = site.name or site.key
+    titled = thread is not None and _is_public(thread)
     # ``updated`` moves with edits too; an empty feed has the age of its site or thread.
     updated = max((entry["updated"] for entry in entries), default=(thread or site).created_at)
     return {
         "id": f"urn:uuid:{(thread or site).id}",
-        "title": f"{name}: {thread.title or thread.key}" if thread else f"Comments on {name}",
-        "link": thread.url if thread else (site.origins[0] if site.origins else None),
+        "title": f"{name}: {(titled and thread.title) or thread.key}" if thread else f"Comments on {name}",
+        "link": (thread.url if titled else None) if thread else (site.origins[0] if site.origins else None),
         "updated": updated,
         "entries": entries,
         "etag": f'"{_digest(str(site.version), *(str((e["id"], e["updated"])) for e in entries))}"',
@@ -130,6 +134,24 @@ def _site(session: Session, key: str) -> Site:
     if site is None:
         raise NotFound("site")
     return site
+
+
+def _is_public(thread: Thread) -> bool:
+    """Whether anything in the thread was ever approved, or a moderator changed it.
+
+    Before that, its title and address are what the first sender typed, which nobody has looked at.
+    """
+    return thread.version > 1 or thread.approved > 0
+
+
+def _public_thread(session: Session, site_id: uuid.UUID, key: str) -> Thread | None:
+    """The thread, if it is public: that something waits in another one is not the readers' to know."""
+    thread = threads.thread_of_site(session, site_id, key)
+    return thread if thread is not None and _is_public(thread) else None
+
+
+def _thread_of_feed(session: Session, site_id: uuid.UUID, key: str | None) -> Thread | None:
+    return threads.thread_of_site(session, site_id, normalise_line(key, "thread")) if key is not None else None
 
 
 def _check(sort: str, limit: int) -> None:

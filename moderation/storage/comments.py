@@ -122,6 +122,8 @@ def refresh_shown(session: Session, comment_id: uuid.UUID, before: State) -> Non
     for node in nodes:
         was = node.shown and (before if node.id == comment_id else node.state) is State.APPROVED
         delta += int(changes.get(node.id, node.shown) and node.state is State.APPROVED) - int(was)
+    if not changes and not delta:
+        return  # readers saw nothing of it, and nothing tells them
     thread_id = session.scalar(select(Comment.thread_id).where(Comment.id == comment_id))
     if thread_id is not None:
         touch_thread(session, thread_id, delta)
@@ -206,10 +208,11 @@ def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | No
     statement = (
         select(Comment, Thread)
         .join(Thread, Thread.id == Comment.thread_id)
-        .where(Comment.site_id == site_id, _SHOWN, Comment.state == State.APPROVED.value)
+        .where(_SHOWN, Comment.state == State.APPROVED.value)
     )
-    if thread_id is not None:
-        statement = statement.where(Comment.thread_id == thread_id)
+    # Not both: SQLite would read the whole site for a thread of it.
+    where = Comment.site_id == site_id if thread_id is None else Comment.thread_id == thread_id
+    statement = statement.where(where)
     return session.execute(statement.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
@@ -260,7 +263,19 @@ def author_of_site(session: Session, site_id: uuid.UUID, author_id: uuid.UUID) -
     return session.scalar(select(Author).where(Author.site_id == site_id, Author.id == author_id))
 
 
+def forget_name(session: Session, author_id: uuid.UUID) -> None:
+    """Remove the name that an author had."""
+    session.execute(update(Author).where(Author.id == author_id).values(name=""))
+
+
 _RECORD = {State.APPROVED: Author.approved, State.REJECTED: Author.rejected, State.SPAM: Author.spam}
+
+
+def lock_authors(session: Session, author_ids: Iterable[uuid.UUID]) -> None:
+    """Before the records of several authors change: in one order, so that two never wait for each other."""
+    if is_postgres(session):
+        locked = select(Author.id).where(Author.id.in_(set(author_ids))).order_by(Author.id)
+        session.execute(locked.with_for_update(key_share=True)).all()
 
 
 def count_for_author(session: Session, author_id: uuid.UUID, before: State | None, after: State) -> None:
@@ -299,16 +314,16 @@ class QueueQuery:
 def queue_page(session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None) -> Sequence[Comment]:
     """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first)."""
     column: Any = Comment.risk if sort == "risk" else Comment.created_at
-    return _page(session, _queue(query), column, descending=sort != "oldest", limit=limit, after=after)
+    return _page(session, _queue(session, query), column, descending=sort != "oldest", limit=limit, after=after)
 
 
 def queue_estimate(session: Session, query: QueueQuery) -> int:
     """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more"."""
-    rows = _queue(query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
+    rows = _queue(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
-def _queue(query: QueueQuery) -> Select[Comment]:
+def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
     # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
     conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
     if query.sites is not None:
@@ -316,16 +331,24 @@ def _queue(query: QueueQuery) -> Select[Comment]:
         conditions.append(
             Comment.site_id == next(iter(query.sites)) if one else Comment.site_id.in_(sorted(query.sites))
         )
-    conditions += [*_plain_conditions(query), *_joined_conditions(query)]
+    conditions += _plain_conditions(query)
+    if query.thread is not None:
+        conditions.append(_thread_condition(session, query.thread, query.sites))
+    if query.signal is not None:
+        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
+        conditions.append(exists().where(of_signal))
     if query.claimed is not None:
         conditions.append(_claim_condition(query))
     return select(Comment).where(and_(*conditions))
 
 
 def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
+    reported: ColumnElement[bool] = literal_column(
+        f"comments.reports {'>' if query.reported else '='} 0"
+    )  # in the text, like the state
     pairs: list[tuple[Any, ColumnElement[bool]]] = [
         (query.min_risk, Comment.risk >= (query.min_risk or 0)),
-        (query.reported, Comment.reports > 0 if query.reported else Comment.reports == 0),
+        (query.reported, reported),
         (query.before, Comment.created_at < (query.before or query.now)),
         (query.after, Comment.created_at > (query.after or query.now)),
         (query.text, Comment.body.icontains(query.text or "", autoescape=True)),
@@ -334,15 +357,13 @@ def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
     return [condition for value, condition in pairs if value is not None]
 
 
-def _joined_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if query.thread is not None:
-        of_thread = select(Thread.id).where(Thread.key == query.thread, Thread.site_id == Comment.site_id)
-        conditions.append(Comment.thread_id.in_(of_thread))
-    if query.signal is not None:
-        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
-        conditions.append(exists().where(of_signal))
-    return conditions
+def _thread_condition(session: Session, key: str, sites: frozenset[uuid.UUID] | None) -> ColumnElement[bool]:
+    """By the ids of the threads with this key, looked up before: with a subquery SQLite reads the whole site."""
+    statement = select(Thread.id).where(Thread.key == key)
+    if sites is not None:
+        statement = statement.where(Thread.site_id.in_(sorted(sites)))
+    ids = session.scalars(statement).all()
+    return Comment.thread_id == ids[0] if len(ids) == 1 else Comment.thread_id.in_(ids)
 
 
 def _claim_condition(query: QueueQuery) -> ColumnElement[bool]:
@@ -363,16 +384,11 @@ def claim_next(
 
     Two that claim at once never get the same one: locked rows are skipped on PostgreSQL, SQLite has one writer.
     """
-    free = or_(Comment.claimed_by.is_(None), Comment.claimed_by == me, Comment.claimed_until <= now)
-    statement = (
-        select(Comment.id)
-        .where(Comment.site_id == site_id, literal_column("comments.state = 'pending'"), free)
-        .order_by(Comment.created_at, Comment.id)
-        .limit(limit)
-    )
-    if is_postgres(session):
-        statement = statement.with_for_update(skip_locked=True)
-    ids = list(session.scalars(statement))
+    held = and_(Comment.claimed_by == me, Comment.claimed_until > now)
+    ids = _taken(session, site_id, held, limit)
+    if len(ids) < limit:
+        free = or_(Comment.claimed_by.is_(None), Comment.claimed_until <= now)
+        ids += _taken(session, site_id, free, limit - len(ids))
     for chunk in _chunks(ids):
         session.execute(
             update(Comment).where(Comment.id.in_(chunk)).values(claimed_by=me, claimed_name=name, claimed_until=until)
@@ -380,13 +396,28 @@ def claim_next(
     return ids
 
 
+def _taken(session: Session, site_id: uuid.UUID, which: ColumnElement[bool], limit: int) -> list[uuid.UUID]:
+    """The oldest pending comments of a site, locked for this transaction; those locked by another are passed over."""
+    statement = (
+        select(Comment.id)
+        .where(Comment.site_id == site_id, literal_column("comments.state = 'pending'"), which)
+        .order_by(Comment.created_at, Comment.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement.with_for_update(skip_locked=True, key_share=True)))
+
+
 def release_claims(session: Session, me: str, ids: Sequence[uuid.UUID] | None) -> int:
     """Give back what ``me`` holds: all of it, or the given ones."""
-    statement = update(Comment).where(Comment.claimed_by == me)
+    held = select(Comment.id).where(Comment.claimed_by == me)
     if ids is not None:
-        statement = statement.where(Comment.id.in_(ids))
-    result = session.execute(statement.values(claimed_by=None, claimed_name=None, claimed_until=None))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+        held = held.where(Comment.id.in_(ids))
+    # Locked in the order in which bulk decisions go, so that the two never wait for each other.
+    found = list(session.scalars(held.order_by(Comment.id).with_for_update(key_share=True)))
+    for chunk in _chunks(found):
+        nobody = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
+        session.execute(update(Comment).where(Comment.id.in_(chunk)).values(nobody))
+    return len(found)
 
 
 @dataclass(frozen=True, slots=True)

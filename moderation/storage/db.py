@@ -2,7 +2,8 @@
 
 SQLite runs in WAL with ``synchronous=FULL`` (an answer "accepted" survives a power cut), foreign keys on, a busy
 timeout of ten seconds; writers begin IMMEDIATE, so that a transaction that reads and then writes never fails half-way
-for a stale snapshot. PostgreSQL runs READ COMMITTED by psycopg 3; decisions rest on row counts there as on SQLite.
+for a stale snapshot. PostgreSQL writes under READ COMMITTED by psycopg 3, decisions rest on row counts there as on
+SQLite; it reads under REPEATABLE READ, so that an answer made of several queries is of one moment.
 """
 
 import sqlite3
@@ -30,6 +31,7 @@ among eight threads the unlucky one would wait for seconds."""
 
 _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
+_READING = "moderation_reading"
 
 
 class Base(DeclarativeBase):
@@ -79,6 +81,8 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None
+    # SQLite's own knows ASCII alone; a search has to find the same as on PostgreSQL.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -87,6 +91,10 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 @event.listens_for(Engine, "begin")
@@ -119,15 +127,20 @@ def write() -> Iterator[Session]:
 
 @contextmanager
 def read() -> Iterator[Session]:
-    """One read transaction over a consistent snapshot; inside ``write()`` it is the same transaction."""
+    """One read transaction over a consistent snapshot; inside ``write()`` or ``read()`` it is the same transaction."""
     session: Session = db.session()
-    if session.info.get(_WRITING):
+    if session.info.get(_WRITING) or session.info.get(_READING):
         yield session
         return
+    session.close()
+    session.info[_READING] = True
     try:
         with _translated_errors(), _rolled_back_on_error(session):
+            if is_postgres(session):
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
     finally:
+        session.info.pop(_READING, None)
         session.close()
 
 

@@ -198,22 +198,8 @@ class Comment(Base):
             postgresql_where=text("shown"),
         ),
         Index(
-            "ix_comments_queue",
-            "site_id",
-            "created_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
-            "ix_comments_queue_all",
-            "created_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
             "ix_comments_queue_all_risk",
+            "state",
             "risk",
             "id",
             sqlite_where=text("state = 'pending'"),
@@ -222,14 +208,24 @@ class Comment(Base):
         Index(
             "ix_comments_queue_risk",
             "site_id",
+            "state",
             "risk",
             "id",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_comments_state", "site_id", "state", "created_at", "id"),
+        Index("ix_comments_state_all", "state", "created_at", "id"),
+        Index("ix_comments_thread", "thread_id", "state", "created_at", "id"),
+        Index(
+            "ix_comments_claimed",
+            "claimed_by",
+            sqlite_where=text("claimed_by IS NOT NULL"),
+            postgresql_where=text("claimed_by IS NOT NULL"),
+        ),
         Index(
             "ix_comments_reported",
+            "state",
             "site_id",
             "created_at",
             "id",
@@ -463,6 +459,8 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("site_id", "id"),
         Index("ix_events_site", "site_id", "created_at", "id"),
+        Index("ix_events_created", "created_at"),
+        Index("ix_events_comment", "comment_id"),
     )
 
 

@@ -11,9 +11,22 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from moderation.domain.webhook import FAILING_LIMIT, Outcome
@@ -88,19 +101,77 @@ def enqueue(
 
     A site without endpoints keeps no events; one whose endpoints are all disabled does, for a later replay.
     """
+    enqueue_all(session, site_id=site_id, told=[Told(comment_id, event_type, payload)], now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event to write: what it is about, its type, its bytes."""
+
+    comment_id: uuid.UUID | None
+    type: str
+    payload: bytes
+
+
+def enqueue_all(session: Session, *, site_id: uuid.UUID, told: Sequence[Told], now: datetime) -> None:
+    """Write several events of one site as ``enqueue`` does, in their order; its endpoints are looked up once."""
     # The lock keeps an endpoint from being removed before this transaction ends, which would break the reference.
-    query = select(Endpoint.id, Endpoint.events, Endpoint.state).where(Endpoint.site_id == site_id)
-    endpoints = session.execute(query.with_for_update(read=True, key_share=True)).all()
-    if not endpoints:
+    endpoints = session.execute(_SUBSCRIBERS, {"of": site_id}).all()
+    if not endpoints or not told:
         return
-    event_id = new_id()
+    events = [(new_id(), one) for one in told]
     session.execute(
-        insert(Event).values(
-            id=event_id, site_id=site_id, comment_id=comment_id, type=event_type, payload=payload, created_at=now
-        )
+        _INSERT_EVENT,
+        [
+            {
+                "id": event_id,
+                "site_id": site_id,
+                "comment_id": one.comment_id,
+                "type": one.type,
+                "payload": one.payload,
+                "created_at": now,
+            }
+            for event_id, one in events
+        ],
     )
-    wanted = [row.id for row in endpoints if row.state == ACTIVE and subscribes(row.events, event_type)]
-    _insert_deliveries(session, site_id, [(event_id, endpoint_id) for endpoint_id in wanted], now)
+    active = [row for row in endpoints if row.state == ACTIVE]
+    wanted = [(event_id, row.id) for event_id, one in events for row in active if subscribes(row.events, one.type)]
+    _insert_deliveries(session, site_id, wanted, now)
+
+
+_endpoints = cast("Table", Endpoint.__table__)
+_SUBSCRIBERS = (
+    select(_endpoints.c.id, _endpoints.c.events, _endpoints.c.state)
+    .where(_endpoints.c.site_id == bindparam("of"))
+    .with_for_update(read=True, key_share=True)
+)
+_INSERT_EVENT = insert(cast("Table", Event.__table__))
+_INSERT_DELIVERY = insert(cast("Table", Delivery.__table__))
+"""Built once: to build a statement takes longer than to run it."""
+
+
+def payloads_of(session: Session, comment_id: uuid.UUID) -> list[tuple[uuid.UUID, bytes]]:
+    """The events of a comment: ``(id, payload)``."""
+    rows = session.execute(select(Event.id, Event.payload).where(Event.comment_id == comment_id))
+    return [(event_id, payload) for event_id, payload in rows]
+
+
+def replace_payload(session: Session, event_id: uuid.UUID, payload: bytes) -> None:
+    """Put other bytes in place of an event's, and take what receivers answered to it out of the log."""
+    session.execute(update(Event).where(Event.id == event_id).values(payload=payload))
+    of_event = select(Delivery.id).where(Delivery.event_id == event_id)
+    session.execute(update(Attempt).where(Attempt.delivery_id.in_(of_event)).values(snippet=""))
+
+
+def delete_events_before(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` events from before a time, with their deliveries and log; how many these were.
+
+    One that is still on its way to somewhere stays.
+    """
+    waiting = select(Delivery.id).where(Delivery.event_id == Event.id, Delivery.state == PENDING)
+    old = select(Event.id).where(Event.created_at < before, ~waiting.exists()).order_by(Event.created_at).limit(limit)
+    gone = delete(Event).where(Event.id.in_(old.scalar_subquery())).returning(Event.id)
+    return len(session.execute(gone.execution_options(synchronize_session=False)).all())
 
 
 def subscribes(events: Sequence[str], event_type: str) -> bool:
@@ -126,7 +197,7 @@ def _insert_deliveries(
         for event_id, endpoint_id in pairs
     ]
     if rows:
-        session.execute(insert(Delivery), rows)
+        session.execute(_INSERT_DELIVERY, rows)
 
 
 # ------------------------------------------------------------------------------------------------------------ leases

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from moderation.storage import outbox
+from moderation.storage.db import is_postgres
 from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -42,6 +44,18 @@ def delete_expired(session: Session, now: datetime) -> int:
             _delete_batch(session, LoginSession, (LoginSession.token_hash,), now),
         )
     )
+
+
+def delete_old_events(session: Session, before: datetime) -> int:
+    """Delete a batch of events from before a time that are on their way to nowhere any more; how many these were."""
+    return outbox.delete_events_before(session, before, BATCH)
+
+
+def refresh_plans(session: Session) -> None:
+    """Let SQLite look at its tables anew where it finds that worth while; PostgreSQL does so by itself."""
+    if not is_postgres(session):
+        session.connection().exec_driver_sql("PRAGMA analysis_limit=400")
+        session.connection().exec_driver_sql("PRAGMA optimize")
 
 
 def _delete_batch(session: Session, table: Any, key: tuple[Any, ...], now: datetime) -> int:

@@ -27,6 +27,7 @@ View = Callable[..., Any]
 Rate = Literal["submit", "report", "vote", "preview"]
 
 MAX_ETAGS_CHARS = 1_000
+MAY_BE_ABSENT = "may_be_absent"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -37,9 +38,9 @@ class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"query": RAISE, "json": RAISE}
 
     def load_json(self, req: Any, schema: Schema) -> Any:
-        """The body, parsed by our own reader. No body at all is no fields."""
+        """The body, parsed by our own reader. Where a body is not needed, none is the same as no fields."""
         raw = req.get_data(cache=True)
-        if not raw and "Content-Type" not in req.headers:
+        if not raw and getattr(schema, MAY_BE_ABSENT, False):
             return core.missing
         value = json_bodies.read_json(raw)
         if not isinstance(value, dict):
@@ -104,11 +105,14 @@ class Calls:
             blueprint: Any = self.blueprint
             made = blueprint.response(status, answer, content_type=answer_type)(_empty_for_none(view, status))
             if body is not None:
+                # An instance: made once, and not anew for each request as a class would be.
+                schema = body()
+                setattr(schema, MAY_BE_ABSENT, not body_required)
                 made = blueprint.arguments(
-                    body, location="json", arg_name="body", required=body_required, example=example
+                    schema, location="json", arg_name="body", required=body_required, example=example
                 )(made)
             if query is not None:
-                made = blueprint.arguments(query, location="query", arg_name="query")(made)
+                made = blueprint.arguments(query(), location="query", arg_name="query")(made)
             made = self._checked(made, rate)
             made = blueprint.doc(**self._notes(view, rate, creates, doc or {}))(made)
             blueprint.route(path, methods=[method])(made)
@@ -119,7 +123,8 @@ class Calls:
     def _checked(self, view: View, rate: Rate | None) -> View:
         @wraps(view)
         def check_first(**values: Any) -> Any:
-            if rate is not None:
+            # A repeat under a known key gets its first answer also above the limit; the view itself counts the rest.
+            if rate is not None and "Idempotency-Key" not in request.headers:
                 submit.check_rate(guards.parts(), values["site"], rate, guards.client())
             if self._secured:
                 auth.authenticate()
@@ -153,6 +158,15 @@ def if_none_match() -> str | None:
     """The ``If-None-Match`` header as it came; one of an absurd length counts as none."""
     value = request.headers.get("If-None-Match")
     return value if value is None or len(value) <= MAX_ETAGS_CHARS else None
+
+
+def conditional(body: bytes, content_type: str, cache_control: str) -> Response:
+    """A public answer with a strong ``ETag``; 304 where the caller has it (RFC 9110, section 13.1.2)."""
+    answer = Response(body, content_type=content_type)
+    answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    answer.headers["Cache-Control"] = cache_control
+    answer.make_conditional(request)
+    return answer
 
 
 def actor() -> Actor:

@@ -166,6 +166,28 @@ _PARAMETERS = {
 }
 
 
+_SAME_SITE = {"path.site": "$request.path.site"}
+_SUBMITTED = {
+    **_SAME_SITE,
+    "path.comment_id": "$response.body#/id",
+    "header.X-Edit-Token": "$response.body#/edit_token",
+}
+_LISTED = {**_SAME_SITE, "path.comment_id": "$response.body#/comments/0/id"}
+_QUEUED = {"path.comment_id": "$response.body#/items/0/id"}
+_LINKS: dict[tuple[str, str], dict[str, dict[str, str]]] = {
+    ("submit_comment", "202"): {
+        "edit_comment": _SUBMITTED,
+        "delete_comment": _SUBMITTED,
+        "show_comment": {"path.comment_id": "$response.body#/id"},
+        "decide": {"path.comment_id": "$response.body#/id"},
+    },
+    ("list_comments", "200"): {"report_comment": _LISTED, "vote": _LISTED, "unvote": _LISTED},
+    ("list_queue", "200"): {"show_comment": _QUEUED, "decide": _QUEUED, "reveal_email": _QUEUED},
+    ("decide", "200"): {"undo": {"path.decision_id": "$response.body#/decision_id"}},
+}
+"""Which answers hold what other calls need (OpenAPI 3.1, section 4.8.20)."""
+
+
 def _complete(path: str, operation: dict[str, Any]) -> None:
     notes = {name: operation.pop(name) for name in list(operation) if name.startswith("x-")}
     parameters: list[Any] = operation.setdefault("parameters", [])
@@ -182,6 +204,11 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     if not parameters:
         del operation["parameters"]
     _describe_answers(operation, statuses, notes)
+    for (name, status), links in _LINKS.items():
+        if operation["operationId"] == name:
+            operation["responses"][status]["links"] = {
+                to: {"operationId": to, "parameters": values} for to, values in links.items()
+            }
 
 
 def _statuses(path: str, operation: dict[str, Any], notes: dict[str, Any]) -> set[int]:
@@ -254,7 +281,8 @@ def _groups(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shown(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
-    parameters = [_resolved(document, one) for one in operation.get("parameters", [])]
+    given = [*document["paths"][path].get("parameters", []), *operation.get("parameters", [])]
+    parameters = [_resolved(document, one) for one in given]
     return {
         "id": operation.get("operationId", ""),
         "method": method.upper(),
@@ -263,8 +291,9 @@ def _shown(document: dict[str, Any], path: str, method: str, operation: dict[str
         "description": operation.get("description", ""),
         "secured": "security" in operation,
         "parameters": [{**one, "limits": _limits(one.get("schema", {}))} for one in parameters],
-        "body": _body_rows(document, operation),
+        "body": _content_rows(document, operation.get("requestBody", {})),
         "example": _example(operation),
+        "answer": _content_rows(document, _success(operation)),
         "answers": [
             {"status": status, "description": _resolved(document, one).get("description", "")}
             for status, one in operation["responses"].items()
@@ -281,25 +310,37 @@ def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]
     return value
 
 
-def _body_rows(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        return list(_rows(document, content["schema"], ""))
+def _success(operation: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for status, one in operation["responses"].items() if status.startswith("2"))
+    return found
+
+
+def _content_rows(document: dict[str, Any], holder: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a request's or an answer's content."""
+    for content in holder.get("content", {}).values():
+        return list(_rows(document, content.get("schema", {}), "", ()))
     return []
 
 
-def _rows(document: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
+def _rows(
+    document: dict[str, Any], schema: dict[str, Any], prefix: str, above: tuple[int, ...]
+) -> Iterator[dict[str, Any]]:
+    """One row a field, with those below it in objects and lists; a shape within itself is not repeated."""
     whole = _object_of(document, schema)
+    if id(whole) in above:
+        return
+    above = (*above, id(whole))
     for name, field in whole.get("properties", {}).items():
         inner = _object_of(document, field)
-        if inner.get("properties"):
-            yield from _rows(document, field, f"{prefix}{name}.")
-            continue
-        yield {
-            "name": prefix + name,
-            "required": name in whole.get("required", []),
-            "limits": _limits(inner),
-            "description": inner.get("description", ""),
-        }
+        is_object = "properties" in inner
+        if not is_object:
+            yield {
+                "name": prefix + name,
+                "required": name in whole.get("required", []),
+                "limits": _limits(inner),
+                "description": inner.get("description", ""),
+            }
+        yield from _rows(document, inner.get("items", inner), f"{prefix}{name}{'.' if is_object else '[].'}", above)
 
 
 def _object_of(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -312,17 +353,19 @@ def _object_of(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
 
 def _limits(schema: dict[str, Any]) -> str:
     """Type and limits of a value, in a few words."""
-    kind = schema.get("type", "any")
-    words = [" or ".join(kind) if isinstance(kind, list) else str(kind)]
+    kinds = schema.get("type", "any")
+    words = [" or ".join(kinds if isinstance(kinds, list) else [kinds])]
     if "enum" in schema:
         words = ["one of " + ", ".join(str(value) for value in schema["enum"] if value is not None)]
+    elif schema.get("format"):
+        words = [words[0].replace("string", {"uuid": "UUID", "date-time": "time"}.get(schema["format"], "string"))]
     if "maxLength" in schema:
-        words.append(f"{schema.get('minLength', 0)} to {schema['maxLength']} characters")
+        words.append(f"{schema.get('minLength', 0)} to {schema['maxLength']:,} characters")
     if "maxItems" in schema:
         words.append(f"{schema.get('minItems', 0)} to {schema['maxItems']} items")
     if "maximum" in schema:
-        words.append(f"{schema.get('minimum', '')} to {schema['maximum']}")
-    if schema.get("default") is not None:
+        words.append(f"{schema.get('minimum', '')} to {schema['maximum']:,}")
+    if schema.get("default") not in (None, "", [], {}):
         words.append(f"default {schema['default']}")
     return ", ".join(words)
 

@@ -1,15 +1,14 @@
 """What readers' programs fetch: Atom feeds of approved comments, and the drawn pictures of authors."""
 
-import hashlib
 import re
 from typing import Any
 
-from flask import Response, abort, render_template, request
+from flask import Response, abort, render_template
 
 from moderation.domain.identity import avatar_svg
 from moderation.services import threads
 from moderation.web import guards, schemas
-from moderation.web.calls import Calls
+from moderation.web.calls import Calls, conditional
 
 calls = Calls("feeds", "", "Feeds and pictures.")
 
@@ -43,15 +42,6 @@ def avatar(name: str) -> Response:
         avatar_svg(key.encode()).encode(), "image/svg+xml", f"public, max-age={AVATAR_CACHE_S}, immutable"
     )
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return answer
-
-
-def conditional(body: bytes, content_type: str, cache_control: str) -> Response:
-    """A public answer with a strong ``ETag``; 304 where the caller has it (RFC 9110, section 13.1.2)."""
-    answer = Response(body, content_type=content_type)
-    answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
-    answer.headers["Cache-Control"] = cache_control
-    answer.make_conditional(request)
     return answer
 
 

@@ -1,5 +1,6 @@
 """A reply from a plain HTML form, without any script. No cookie and no credential is involved."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ from moderation.errors import (
     UnsupportedMedia,
 )
 from moderation.services import submit
-from moderation.web import guards, health, problems, public_api, schemas
+from moderation.services.idempotency import Idempotency
+from moderation.web import guards, health, json_bodies, problems, public_api, schemas
 from moderation.web.calls import Calls
 
 calls = Calls("forms", "", "For pages without script.")
@@ -93,12 +95,12 @@ def reply(site: str) -> Response:
     origins: tuple[str, ...] = ()
     typed: Mapping[str, str] = {}
     try:
-        origins = submit.site_origins(guards.parts(), site)
+        origins = guards.site_origins(site)
         _guard(site)
         typed = _typed()
         submit.check_rate(guards.parts(), site, "submit", guards.client())
         submission = public_api.submission(_loaded(typed))
-        made = submit.submit_comment(guards.parts(), site, submission, guards.client())
+        made = submit.submit_comment(guards.parts(), site, submission, guards.client(), _once(typed))
     except ValidationError as error:
         return _refused(Invalid(dict(problems.flatten(error.messages))), typed, origins)
     except (CallerError, Unavailable) as error:
@@ -132,7 +134,8 @@ def _typed() -> dict[str, str]:
         if name in FIELDS:
             if len(values) > 1:
                 raise Invalid({name: ["It is given more than once."]})
-            guards.refuse_malformed(values[0])
+            if guards.malformed_text(values[0]):
+                raise Invalid({FIELDS[name]: ["It holds characters that are not text."]})
             typed[name] = values[0]
     return typed
 
@@ -154,6 +157,14 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
         nested["thread"]["url"] = page
     loaded: dict[str, Any] = schemas.SubmissionIn().load(nested)
     return loaded
+
+
+def _once(typed: Mapping[str, str]) -> Idempotency:
+    """A plain form cannot bring a key of its own: what the same person sends twice is one reply (a second click)."""
+    content = {name: value for name, value in typed.items() if name != "return_to"}
+    content["agent"] = guards.client().user_agent
+    digest = hashlib.sha256(json_bodies.canonical(content))
+    return Idempotency(key=f"form-{digest.hexdigest()}", request_hash=digest.digest())
 
 
 def own_page(typed: Mapping[str, str]) -> str | None:

@@ -120,8 +120,16 @@ def is_cross_site() -> bool:
 def refuse_foreign_origin(site_key: str) -> None:
     """Raise ``Forbidden`` for a browser's request from a page that is neither the site's nor ours."""
     origin = request.headers.get("Origin")
-    if origin is not None and origin != own_origin() and origin not in submit.site_origins(parts(), site_key):
+    if origin is not None and origin != own_origin() and origin not in site_origins(site_key):
         raise Forbidden("Pages of this origin may not write to the site.")
+
+
+def site_origins(site_key: str) -> tuple[str, ...]:
+    """The origins of the site that this request is about, looked up once. Raises ``NotFound``."""
+    if "site_origins" not in g:
+        g.site_origins = submit.site_origins(parts(), site_key)
+    found: tuple[str, ...] = g.site_origins
+    return found
 
 
 def _identify() -> None:
@@ -185,7 +193,7 @@ def _guard_origin() -> Response | None:
     site_key = (request.view_args or {}).get("site", "")
     origin = request.headers.get("Origin")
     if request.method == "OPTIONS" and origin and "Access-Control-Request-Method" in request.headers:
-        submit.site_origins(parts(), site_key)
+        site_origins(site_key)
         return Response(status=204)
     if request.method not in _SAFE:
         refuse_foreign_origin(site_key)
@@ -228,7 +236,7 @@ def _allow_origin(response: Response) -> None:
 
 def _is_allowed(origin: str) -> bool:
     try:
-        return origin in submit.site_origins(parts(), (request.view_args or {}).get("site", ""))
+        return origin in site_origins((request.view_args or {}).get("site", ""))
     except ModerationError:
         # No such site, or no database: this runs after the answer is made, which says so already.
         return False

@@ -43,6 +43,12 @@ _DETAILS = {
 _FOR_PROGRAMS = re.compile(r"/(api|healthz|readyz|metrics|openapi\.json|avatars|1\.[12]|v1alpha1|embed\.js)\b")
 
 
+_WORDED = {
+    "Missing data for required field.": "It is required.",
+    "Field may not be null.": "It may not be null.",
+}
+
+
 class Problem(Schema):
     """An error, by RFC 9457."""
 
@@ -142,7 +148,7 @@ def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
             name = "" if key == "_schema" else _name(key)
             yield from flatten(inner, f"{path}.{name}".strip("."))
     elif isinstance(messages, list):
-        yield path or "body", [str(message) for message in messages]
+        yield path or "body", [_WORDED.get(str(message), str(message)) for message in messages]
     else:
         yield path or "body", [str(messages)]
 

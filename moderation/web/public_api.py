@@ -3,12 +3,12 @@
 import uuid
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 
 from moderation.services import submit, threads
 from moderation.services.submit import Submission
 from moderation.web import auth, guards, health, schemas
-from moderation.web.calls import Calls, idempotency, if_none_match
+from moderation.web.calls import Calls, conditional, idempotency, if_none_match
 
 calls = Calls(guards.PUBLIC, "/api/v1/sites/<site:site>", "For site frontends: public, CORS by the site's own origins.")
 
@@ -51,10 +51,12 @@ def list_comments(site: str, query: dict[str, Any]) -> Response:
     return cacheable(page.body, page.etag, page.cache_control, "application/json")
 
 
-@calls.call("GET", "/comments/counts", query=schemas.CountsQuery, answer=schemas.Counts)
-def count_comments(site: str, query: dict[str, Any]) -> Any:
+@calls.call("GET", "/comments/counts", query=schemas.CountsQuery, answer=schemas.Counts, doc={"x-etag": True})
+def count_comments(site: str, query: dict[str, Any]) -> Response:
     """Count the approved comments of up to 100 threads."""
-    return threads.count_comments(guards.parts(), site, query["thread"])
+    counts = threads.count_comments(guards.parts(), site, query["thread"])
+    cache = f"public, max-age=0, s-maxage={guards.parts().settings.public_cache_s}, must-revalidate"
+    return conditional(current_app.json.dumps(counts).encode(), "application/json", cache)
 
 
 @calls.call(

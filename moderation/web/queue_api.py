@@ -55,9 +55,7 @@ def decide(comment_id: uuid.UUID, body: dict[str, Any]) -> Any:
 @calls.call("POST", "/decisions", body=schemas.DecisionsIn, answer=schemas.DecisionResults)
 def decide_many(body: dict[str, Any]) -> Any:
     """Decide on up to 500 comments; the answer says for each what became of it."""
-    done = moderate.decide_many(
-        guards.parts(), actor(), body["ids"], body["action"], body["reason"], body["note"], body["expected_state"]
-    )
+    done = moderate.decide_many(guards.parts(), actor(), body.pop("ids"), **body)
     health.count_decision(body["action"], sum(1 for result in done["results"] if result["ok"]))
     return done
 

@@ -15,7 +15,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
-from moderation.domain.site import SiteSettings
+from moderation.domain.site import RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
 from moderation.storage.models import REPORT_REASONS, ROLES, RULE_ACTIONS, RULE_KINDS
 
@@ -26,6 +26,7 @@ MAX_IDS = 500
 MAX_THREADS = 100
 MAX_LIMIT = 100
 MAX_CURSOR_CHARS = 512
+MAX_SETTING_CHARS = 200
 HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -33,6 +34,9 @@ SITE_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
 _PLAIN = "[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*"
 LINE_PATTERN = f"^{_PLAIN}$"
 VISIBLE_LINE_PATTERN = f"^{_PLAIN}[^\\u0000-\\u0020\\u007f-\\u00a0\\u2028\\u2029\\s]{_PLAIN}$"
+TEXT_PATTERN = "^[^\\u0000]*$"
+VISIBLE_TEXT_PATTERN = "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$"
+
 _ID = re.compile(ID_PATTERN.strip("^$"))
 # RFC 3339, section 5.6: "T" and "Z" may be lower case, and a leap second is a second.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -68,7 +72,8 @@ class Prose(fields.String):
 
     def __init__(self, *, least: int = 0, most: int, note: str = "", **options: Any) -> None:
         self._visible = least > 0
-        metadata = {**({"description": note} if note else {}), **({"pattern": "\\S"} if least else {})}
+        metadata = {"pattern": VISIBLE_TEXT_PATTERN if least else TEXT_PATTERN}
+        metadata |= {"description": note} if note else {}
         super().__init__(validate=validate.Length(least, most), metadata=metadata, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
@@ -478,6 +483,14 @@ class DecisionsIn(_DecisionIn):
     """What to do with up to 500 comments."""
 
     ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+    expected_versions = fields.Dict(
+        keys=Identifier(),
+        values=Whole(1, 2**31 - 1),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(0, MAX_IDS),
+        metadata={"description": "Version by id, as seen. A comment that was edited since is left alone."},
+    )
 
 
 class RevealIn(Request):
@@ -726,13 +739,32 @@ SiteSettingsOut = Schema.from_dict(
 )
 
 
+def _setting(name: str, default: Any) -> fields.Field[Any]:
+    """How a setting comes in; which text a text may be is for the domain to say."""
+    if isinstance(default, bool):
+        return Truth()
+    if isinstance(default, int):
+        low, high = RANGES[name]
+        return Whole(int(low), int(high))
+    if isinstance(default, float):
+        return Number(*RANGES[name])
+    if name == "policy":
+        return _choice(("hold", "auto"))
+    return Line(most=MAX_SETTING_CHARS, note="Like `10/minute;100/hour`, or `none`." if name.endswith("_rate") else "")
+
+
+SiteSettingsIn = Request.from_dict(
+    {name: _setting(name, value) for name, value in asdict(SiteSettings()).items()}, name="SiteSettingsIn"
+)
+
+
 class SiteIn(Request):
     """A new site."""
 
     key = _site(required=True)
     name = Prose(most=200, load_default="")
     origins = fields.List(Line(least=1, most=300), load_default=list, validate=validate.Length(0, 50))
-    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=dict)
+    settings = fields.Nested(SiteSettingsIn, load_default=dict)
 
 
 class SiteChangeIn(Request):
@@ -740,7 +772,7 @@ class SiteChangeIn(Request):
 
     name = Prose(most=200, load_default=None)
     origins = fields.List(Line(least=1, most=300), load_default=None, validate=validate.Length(0, 50))
-    settings = fields.Dict(keys=Line(least=1, most=64), values=fields.Raw(), load_default=None)
+    settings = fields.Nested(SiteSettingsIn, load_default=None)
 
 
 class SiteOut(Schema):

@@ -209,4 +209,4 @@ def test_set_up_leaves_an_audit_chain_that_holds(parts: Parts, admin: Actor) -> 
     sites.add_rule(parts, admin, "news", "word", "casino")
     sites.change_site(parts, admin, "news", origins=["https://new.example"])
     with read() as session:
-        assert audit.verify(session) == []
+        assert audit.verify(session, parts.vault.audit_key) == []

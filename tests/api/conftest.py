@@ -1,6 +1,5 @@
-"""The API's tests run on SQLite; those that concern what a database keeps ask for both, by ``database_url``."""
+"""Tests with ``client`` run on both databases; those with ``caller`` share one application on SQLite."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,22 +11,6 @@ from flask.testing import FlaskClient
 
 from moderation.app import create_app
 from tests.conftest import People, dispose, make_people, make_settings
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite, unless the test asks for another by an indirect parameter."""
-    kind = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url"))
-
-
-@pytest.fixture
-def hostile() -> Path:
-    """The folder of hostile fixtures; skips without one."""
-    folder = os.environ.get("HOSTILE_FIXTURES")
-    if not folder:
-        pytest.skip("HOSTILE_FIXTURES is not set")
-    return Path(folder)
 
 
 @pytest.fixture
@@ -55,7 +38,11 @@ def assert_problem() -> Callable[..., dict[str, Any]]:
 def submission() -> dict[str, Any]:
     """A submission as in the contract."""
     return {
-        "thread": {"key": "2025/07/arms-pause", "url": "https://news.example/2025/07/arms-pause", "title": "Arms pause"},
+        "thread": {
+            "key": "2025/07/arms-pause",
+            "url": "https://news.example/2025/07/arms-pause",
+            "title": "Arms pause",
+        },
         "parent_id": None,
         "author": {"name": "Ana", "email": "ana@example.org", "url": None},
         "body": "A calm and useful remark.",

@@ -46,7 +46,7 @@ def _cases(prefix: str) -> list[Path]:
         b'{"a":' * 50_000,
         b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1),
         b'{"a": "tab\there"}',
-        b'{"a": \'b\'}',
+        b"{\"a\": 'b'}",
         b"{'a': 1}",
         b'{"a": 01}',
         b'{"a": +1}',

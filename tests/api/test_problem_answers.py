@@ -111,7 +111,9 @@ def test_submit_what_is_not_declared_as_json_is_unsupported(caller, everybody, s
     assert_problem(answer, 415)
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"']
+)
 def test_submit_json_in_utf8_is_accepted(caller, everybody, submission, content_type):
     from flask import json
 
@@ -239,7 +241,9 @@ def test_list_when_something_breaks_tells_nothing_of_it(caller, everybody, monke
     assert "ana@example.org" not in str(document)
 
 
-def test_submit_when_a_promise_between_parts_breaks_is_an_internal_error(caller, everybody, submission, monkeypatch, assert_problem):
+def test_submit_when_a_promise_between_parts_breaks_is_an_internal_error(
+    caller, everybody, submission, monkeypatch, assert_problem
+):
     from moderation.errors import Bug
 
     def broken(*_: Any, **__: Any) -> Any:

@@ -1,14 +1,18 @@
 """A real browser."""
 
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 
-from tests.conftest import empty
+from moderation.app import create_app
+from tests.conftest import LiveServer, dispose, empty, make_settings
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -26,6 +30,34 @@ def app(sqlite_app: Flask) -> Flask:
     with sqlite_app.app_context():
         empty(sqlite_app.extensions["sqlalchemy"].engine)
     return sqlite_app
+
+
+@pytest.fixture(scope="session")
+def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The application behind a real socket, for all tests of a process: starting it takes longer than emptying it."""
+    home = tmp_path_factory.mktemp("served")
+    shutil.copy(sqlite_template, home / "moderation.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    app = create_app(make_settings(home, f"sqlite:///{home / 'moderation.db'}", public_url=url))
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield LiveServer(url, app)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    dispose(app)
+
+
+@pytest.fixture
+def live_server(served: LiveServer) -> LiveServer:
+    """The served application with an empty database."""
+    with served.app.app_context():
+        empty(served.app.extensions["sqlalchemy"].engine)
+    return served
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +81,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def open_one(**options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
-        context.set_default_timeout(4_000)
+        context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
         page.complaints = []

@@ -1,5 +1,7 @@
 """The moderators' pages: by keyboard, without script, and against those who would misuse them."""
 
+import dataclasses
+import html
 import re
 import uuid
 from collections.abc import Callable
@@ -9,9 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from moderation.app import create_app
 from moderation.domain.actor import CLI
 from moderation.services import accounts
+from moderation.web import console
 from moderation.web.sessions import own_path
+from tests.conftest import dispose
 
 PASSWORD = "nine lamps over the harbour"
 PAGES = ("/", "/console/", "/console/?state=spam", "/docs")
@@ -73,6 +78,23 @@ def test_log_in_sets_a_cookie_that_scripts_and_other_sites_cannot_use(staffed: F
 def test_log_in_with_another_place_to_go_stays_in_the_console(staffed: Flask) -> None:
     """The log-in never sends anybody elsewhere."""
     assert log_in(staffed, "mira", then="//evil.example/console/")[1].location == "/console/"
+
+
+def test_log_in_over_https_sets_a_cookie_of_this_host_alone(staffed: Flask) -> None:
+    """The prefix keeps other hosts of the domain from setting it; it never goes over plain http."""
+    parts = staffed.extensions["moderation"]
+    secure = create_app(dataclasses.replace(parts.settings, public_url="https://comments.example"))
+    client = secure.test_client()
+    base = "https://comments.example"
+    token = token_in(client.get("/console/login", base_url=base).text)
+    form = {"csrf_token": token, "name": "mira", "password": PASSWORD}
+    answer = client.post("/console/login", base_url=base, data=form)
+    cookies = answer.headers.getlist("Set-Cookie")
+    session = next(cookie for cookie in cookies if cookie.startswith("__Host-moderation-session="))
+    assert "; Secure" in session
+    assert "; Path=/" in session
+    assert "Domain" not in session
+    dispose(secure)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +184,35 @@ def test_decide_on_a_comment_that_moved_on_says_so(
     assert "failed=409" in answer.location
     assert "has moved on" in client.get(answer.location).text
     assert decide_state(comment_id) == "approved"
+
+
+def test_look_through_more_than_a_page_leads_on_and_back(staffed: Flask, submit: Callable[..., Any]) -> None:
+    """The second page has the rest, and a way back to the first."""
+    for n in range(console.PAGE_SIZE + 2):
+        submit(f"Remark number {n}.")
+    client, _ = log_in(staffed, "mira")
+    first = client.get("/console/").text
+    following = re.search(r'href="(/console/\?cursor=[^"]+)" rel="next"', first)
+    assert first.count('class="card"') == console.PAGE_SIZE
+    assert following is not None
+    second = client.get(html.unescape(following[1])).text
+    assert second.count('class="card"') == 2
+    assert "Back to the start" in second
+
+
+def test_look_at_reported_comments_shows_what_readers_said(
+    staffed: Flask, submit: Callable[..., Any], client: FlaskClient, people: Any
+) -> None:
+    """An approved comment that was reported has its own list, and the report is on its page."""
+    comment_id = submit("A doubtful claim.")["id"]
+    person, _ = log_in(staffed, "mira")
+    decide(person, comment_id, "approve")
+    report = {"reason": "off_topic", "detail": "It is about boats."}
+    client.post(f"/api/v1/sites/{people.site_key}/comments/{comment_id}/reports", json=report)
+    assert "A doubtful claim." in person.get("/console/?state=reported").text
+    page = person.get(f"/console/comments/{comment_id}").text
+    assert "off topic" in page
+    assert "It is about boats." in page
 
 
 def test_look_as_viewer_shows_no_button_and_a_forged_form_fails(

@@ -1,6 +1,7 @@
 """The readers' widget in a real browser, on a page of another origin with a policy as strict as they come."""
 
 import gzip
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,12 +12,18 @@ from typing import Any
 import pytest
 
 import moderation.web
+from moderation.domain.actor import CLI
+from moderation.errors import CallerError
+from moderation.services import accounts, sites, threads
+from moderation.services.moderate import QueueFilter, decide, list_queue
+from moderation.services.submit import Client, Submission, submit_comment
 
 pytestmark = pytest.mark.browser
 
 WIDGET = Path(moderation.web.__file__).parent / "static" / "embed.js"
 MAX_GZIPPED_BYTES = 12 * 1024
 KEY = "2026/11/night-ferry"
+PAGE_SIZE = 3
 
 
 class Host:
@@ -33,23 +40,24 @@ class Host:
 
     def waiting(self) -> list[dict[str, Any]]:
         """What is in the queue."""
-        from moderation.domain.actor import CLI
-        from moderation.services.moderate import QueueFilter, list_queue
-
         items: list[dict[str, Any]] = self.in_app(lambda parts: list_queue(parts, CLI, QueueFilter()))["items"]
         return items
 
     def approve(self, comment_id: uuid.UUID) -> None:
         """Approve one comment."""
-        from moderation.domain.actor import CLI
-        from moderation.services.moderate import decide
-
         self.in_app(lambda parts: decide(parts, CLI, comment_id, "approve"))
+
+    def try_submit(self, attack: str) -> bool:
+        """A comment whose name and body are an attack; whether it was taken and is public."""
+        submission = Submission(KEY, self.url, attack[:500], None, attack[:100], None, None, None, attack)
+        try:
+            made = self.in_app(lambda parts: submit_comment(parts, "news", submission, Client("203.0.113.9", "test")))
+        except CallerError:
+            return False
+        return bool(made["state"] == "approved")
 
     def submit(self, body: str, parent_id: uuid.UUID | None = None, **changes: Any) -> uuid.UUID:
         """A comment of another reader, approved."""
-        from moderation.services.submit import Client, Submission, submit_comment
-
         given = {"name": "Ben", "email": None, "url": None, "token": None, **changes}
         submission = Submission(KEY, self.url, "Night ferry", parent_id, body=body, **given)
         made = self.in_app(lambda parts: submit_comment(parts, "news", submission, Client("203.0.113.9", "test")))
@@ -60,16 +68,14 @@ class Host:
 @pytest.fixture
 def host(live_server: Any) -> Iterator[Host]:
     """A site's own server, on another origin than the service."""
-    from moderation.domain.actor import CLI
-    from moderation.services import sites
-
     service = live_server.url
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Night ferry</title>'
         f'<script src="{service}/embed.js" defer></script></head><body><h1>Night ferry</h1>'
         f'<p><a href="#comments" data-moderation-site="news" data-moderation-count="{KEY}">Replies</a></p>'
-        f'<div id="comments" data-moderation-site="news" data-thread="{KEY}" data-votes></div></body></html>'
-    ).encode()
+        f'<div id="comments" data-moderation-site="news" data-thread="{KEY}" data-limit="LIMIT" data-votes></div>'
+        "</body></html>"
+    )
     policy = (
         f"default-src 'none'; script-src {service}; connect-src {service}; img-src {service}; "
         "require-trusted-types-for 'script'; trusted-types moderation-embed"
@@ -77,18 +83,19 @@ def host(live_server: Any) -> Iterator[Host]:
 
     class Article(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/article" else 204)
+            path, _, limit = self.path.partition("?limit=")
+            self.send_response(200 if path == "/article" else 204)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Security-Policy", policy)
             self.end_headers()
-            if self.path == "/article":
-                self.wfile.write(page)
+            if path == "/article":
+                self.wfile.write(page.replace("LIMIT", limit or str(PAGE_SIZE)).encode())
 
         def log_message(self, *_arguments: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Article)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     made = Host(server, live_server)
     origin = made.url.removesuffix("/article")
@@ -162,11 +169,36 @@ def test_reply_on_strict_page_of_another_origin_waits_is_edited_approved_and_del
     assert {url.split("/")[2] for url in asked} <= {host.url.split("/")[2], host.live.url.split("/")[2]}
 
 
+def test_load_more_of_a_long_thread_shows_each_reply_once_and_moves_the_focus(
+    host: Host, open_page: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More comments than a page, more replies than are sent at once: nothing twice, nothing lost."""
+    monkeypatch.setattr(threads, "REPLIES_PER_ROOT", 2)
+    first = host.submit("Root 0")
+    for n in range(3):
+        host.submit(f"Reply {n}", first)
+    for n in range(1, PAGE_SIZE + 1):
+        host.submit(f"Root {n}")
+    page = open_page()
+    page.goto(host.url)
+    page.get_by_role("heading", name=f"{PAGE_SIZE + 4} replies").wait_for()
+    assert page.locator(".item").count() == PAGE_SIZE + 2
+    page.get_by_role("button", name="Show more replies").first.click()
+    page.get_by_text("Reply 2", exact=True).wait_for()
+    assert page.locator(".replies .item").count() == 3
+    page.get_by_role("button", name="Show more replies").click()
+    page.get_by_text(f"Root {PAGE_SIZE}", exact=True).wait_for()
+    focused = "document.querySelector('#comments').shadowRoot.activeElement.querySelector('.body').textContent.trim()"
+    assert page.evaluate(focused) == f"Root {PAGE_SIZE}"
+    shown = page.locator(".item > article .body").all_inner_texts()
+    assert len(shown) == len(set(shown)) == PAGE_SIZE + 4
+    page.get_by_label("Sort").select_option("newest")
+    page.locator(".item").first.get_by_text(f"Root {PAGE_SIZE}").wait_for()
+    assert page.complaints == []
+
+
 def test_vote_and_report_from_the_page_reach_the_moderators(host: Host, open_page: Callable[..., Any]) -> None:
     """A vote is counted and taken back; a report is thanked for and shows in the queue's filter."""
-    from moderation.domain.actor import CLI
-    from moderation.services.moderate import QueueFilter, list_queue
-
     host.submit("Buy my boat.")
     page = open_page()
     page.goto(host.url)
@@ -234,3 +266,30 @@ def test_show_hostile_comments_opens_no_dialog_and_runs_nothing(host: Host, open
     assert page.locator(".name").inner_text().startswith("<img src=x")
     assert page.locator(".body img, .body script, .body a:not([href^='https:'])").count() == 0
     assert page.complaints == []
+
+
+@pytest.mark.skipif("HOSTILE_FIXTURES" not in os.environ, reason="HOSTILE_FIXTURES is not set")
+def test_show_known_attacks_to_readers_and_moderators_runs_nothing(host: Host, open_page: Callable[..., Any]) -> None:
+    """A sample of published attacks, one comment each: no dialog, no request elsewhere, no error."""
+    folder = Path(os.environ["HOSTILE_FIXTURES"]) / "payloadbox-xss"
+    lines = [line for file in sorted(folder.glob("*.txt")) for line in file.read_text("utf-8", "replace").splitlines()]
+    attacks = [line.strip()[:2_000] for line in lines if line.strip()]
+    step = max(1, len(attacks) // int(os.environ.get("HOSTILE_SAMPLE", "20")))
+    accept_all = {"submit_rate": "none", "policy": "auto", "approve_below": 1.0, "spam_from": 1.0}
+    host.in_app(lambda parts: sites.change_site(parts, CLI, "news", settings=accept_all))
+    shown = 0
+    for attack in attacks[::step]:
+        shown += host.try_submit(attack)
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(host.url + "?limit=100")
+    page.locator(".item").first.wait_for()
+    assert page.locator(".item").count() == shown > 0
+    host.in_app(lambda parts: accounts.add_moderator(parts, CLI, "mira", "nine lamps over the harbour", "viewer", "*"))
+    cookie, _ = host.in_app(lambda parts: accounts.log_in(parts, "mira", "nine lamps over the harbour", b"here"))
+    page.context.add_cookies([{"name": "moderation-session", "value": cookie, "url": host.live.url}])
+    page.goto(f"{host.live.url}/console/?state=approved")
+    assert page.locator(".card").count() == min(shown, 25)
+    assert page.complaints == []
+    assert {url.split("/")[2] for url in asked} <= {host.url.split("/")[2], host.live.url.split("/")[2]}

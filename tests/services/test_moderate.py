@@ -181,7 +181,7 @@ def test_claim_by_two_never_hands_out_the_same(app: Any, parts: Parts, one: Acto
     assert moderate.claim(parts, Actor("token", "x", "X", one.roles), "news", 5, 1)["items"] == []
     assert take(one) == first
     clock.move(minutes=11)
-    assert take(two) - second
+    assert len(take(two)) == 6
     moderate.release(parts, two)
     assert moderate.list_queue(parts, one, QueueFilter(claimed="me"))["items"] == []
 
@@ -356,7 +356,7 @@ def test_audit_holds_decisions_and_reveals_and_verifies(parts: Parts, people: An
     with pytest.raises(NotFound):
         moderate.list_audit(parts, stranger, "news")
     with read() as session:
-        assert audit.verify(session) == []
+        assert audit.verify(session, parts.vault.audit_key) == []
 
 
 def test_stats_count_what_happened(parts: Parts, one: Actor, clock: Any) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from moderation.services import submit as submitting
 from moderation.services.idempotency import Idempotency
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
-from moderation.storage.db import read
+from moderation.storage.db import Base, read
 from moderation.storage.models import Comment, Event, Report, SignalRow
 
 CLIENT = Client("203.0.113.7", "Mozilla/5.0")
@@ -55,8 +56,6 @@ def event_types(comment_id: uuid.UUID) -> list[str]:
 
 
 def listed(parts: Parts, **options: Any) -> dict[str, Any]:
-    import orjson
-
     body = threads.list_comments(parts, "news", KEY, **options).body
     assert body is not None
     answer: dict[str, Any] = orjson.loads(body)
@@ -141,6 +140,15 @@ def test_submit_over_the_rate_is_refused_and_leaves_nothing(parts: Parts, people
     submitting.check_rate(parts, "news", "submit", Client("198.51.100.9", ""))
     with read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Comment)) == 2
+
+
+def test_submit_repeated_above_the_rate_gets_its_first_answer(parts: Parts, people: Any) -> None:
+    sites.change_site(parts, CLI, "news", settings={"submit_rate": "1/minute"})
+    key = Idempotency("k-2", b"hash")
+    first = submit_comment(parts, "news", a_submission(), CLIENT, key)
+    assert str(submit_comment(parts, "news", a_submission(), CLIENT, key)["id"]) == str(first["id"])
+    with pytest.raises(RateLimited):
+        submit_comment(parts, "news", a_submission(), CLIENT, Idempotency("k-3", b"hash"))
 
 
 def test_submit_spam_is_answered_as_pending(parts: Parts, people: Any) -> None:
@@ -263,6 +271,21 @@ def test_delete_erases_and_is_final(parts: Parts, people: Any) -> None:
         moderate.decide(parts, CLI, answer["id"], "approve")
     with pytest.raises(Conflict):
         submitting.delete_comment(parts, "news", answer["id"], answer["edit_token"])
+
+
+def test_delete_leaves_nothing_of_the_author_in_any_table(parts: Parts, people: Any) -> None:
+    text = "Unforgettable words about zeppelins."
+    answer = submit_comment(parts, "news", a_submission(text, name="Zenobia", url="https://zenobia.example/"), CLIENT)
+    approve(parts, answer["id"])
+    submitting.edit_comment(parts, "news", answer["id"], answer["edit_token"], text + " More.", CLIENT)
+    submitting.delete_comment(parts, "news", answer["id"], answer["edit_token"])
+    with read() as session:
+        for table in Base.metadata.sorted_tables:
+            rows = str(session.execute(sa.text(f'SELECT * FROM "{table.name}"')).all()).lower()
+            assert not {word for word in ("zeppelins", "zenobia", "ana@example") if word in rows}, table.name
+        payload = session.scalars(sa.select(Event.payload).where(Event.type == "comment.approved")).one()
+    assert orjson.loads(payload)["data"]["comment"]["author"]["name"] == ""
+    assert orjson.loads(payload)["data"]["comment"]["id"] == str(answer["id"])
 
 
 def test_delete_of_a_comment_with_replies_leaves_an_empty_place(parts: Parts, people: Any) -> None:

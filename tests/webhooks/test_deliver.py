@@ -544,6 +544,28 @@ worker.run(create_app(settings), threading.Event())
 """
 
 
+def test_delete_old_events_keeps_what_is_on_its_way(parts: Parts, people: Any, receiver: Receiver, clock: Any) -> None:
+    deliver.add_endpoint(parts, CLI, people.site_key, receiver.url)
+    for number in range(2):
+        with write() as session:
+            outbox.enqueue(
+                session,
+                site_id=people.site_id,
+                comment_id=None,
+                event_type="comment.approved",
+                payload=b"%d" % number,
+                now=clock(),
+            )
+        if number == 0:
+            deliver.deliver_due(parts)
+    clock.move(days=31)
+    with write() as session:
+        assert upkeep.delete_old_events(session, clock.now - timedelta(days=30)) == 1
+    with read() as session:
+        assert list(session.scalars(select(models.Event.payload))) == [b"1"]
+        assert session.scalar(select(func.count()).select_from(models.Attempt)) == 0
+
+
 def test_worker_killed_in_the_middle_loses_no_event(parts: Parts, people: Any, receiver: Receiver, clock: Any) -> None:
     endpoint = deliver.add_endpoint(parts, CLI, "news", receiver.url)
     clock.move(seconds=-2)  # due by the clock of the other process, too

@@ -553,10 +553,10 @@ COMMENTS: tuple[DemoComment, ...] = (
     ),
     _c(
         "quay-street-oven",
-        "SEO Wizard 2",
-        "Great post, very helpful informations, I have bookmarked your website! Visit also my "
-        "page for the best oven reviews "
-        "http://best-ovens.example/top10",
+        "Oven Reviews Weekly",
+        "Great post, very helpful information, I have bookmarked your site! Visit also my page "
+        "for best oven reviews "
+        "http://best-ovens.example http://best-ovens.example/top10",
         filled_in_ms=1_400,
         minutes_ago=110,
     ),

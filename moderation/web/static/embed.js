@@ -3,7 +3,7 @@
  *   <div data-moderation-site="demo" data-thread="KEY" data-thread-url="..." data-thread-title="..."></div>
  *   <script src="https://comments.example/embed.js" defer></script>
  *
- * More attributes: data-sort="newest", data-votes (the site allows votes), data-reports="off", data-require-email,
+ * More attributes: data-sort="newest", data-limit="25", data-votes (the site allows votes), data-reports="off", data-require-email,
  * data-theme="dark" or "auto". Counts: <span data-moderation-site="demo" data-moderation-count="KEY"></span>.
  * Colours and shapes: --moderation-accent, -on-accent, -text, -muted, -border, -surface, -field, -danger, -radius; ::part().
  *
@@ -78,6 +78,8 @@
 --_key:var(--moderation-accent,#0b57a4);--_on-key:var(--moderation-on-accent,#fff);--_round:var(--moderation-radius,6px);--_bad:var(--moderation-danger,#b3261e)}
 @media (prefers-color-scheme:dark){:host([data-theme=auto]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}}
 :host([data-theme=dark]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}
+:host(:not([data-ready])){min-block-size:24em}
+time{display:inline-block}
 *,*::before{box-sizing:border-box}
 [hidden]{display:none!important}
 h2,h3,p{margin:0}.body p,.body ul,.body ol,.body pre,.body blockquote{margin-block:.6em}.body ul,.body ol{padding-inline-start:1.4em}.body ul{list-style:disc}.body ol{list-style:decimal}.body li{margin:0}h2{font-size:1.4em;line-height:1.25}h3{font-size:1.2em;line-height:1.3}
@@ -241,7 +243,7 @@ textarea{min-block-size:8em;resize:vertical}
     if (sheet) root.adoptedStyleSheets = [sheet];
 
     const state = { sort: set.sort || "oldest", open: true, total: 0, next: null, shown: new Set(), busy: false };
-    const heading = make("h2", { part: "heading", id: "heading" }, "\u00a0");
+    const heading = make("h2", { part: "heading", id: "heading", dir: "auto" }, "\u00a0");
     const sorting = make(
       "select",
       { "aria-label": TEXT.sort, part: "sort", onchange: () => ((state.sort = sorting.value), load(true)) },
@@ -283,7 +285,7 @@ textarea{min-block-size:8em;resize:vertical}
       state.busy = true;
       more.setAttribute("aria-disabled", "true");
       more.textContent = TEXT.loading;
-      const query = new URLSearchParams({ thread: thread.key, sort: state.sort, limit: PAGE_SIZE });
+      const query = new URLSearchParams({ thread: thread.key, sort: state.sort, limit: set.limit || PAGE_SIZE });
       if (!fresh && state.next) query.set("cursor", state.next);
       try {
         const answer = await call(`${path}?${query}`);
@@ -387,7 +389,7 @@ textarea{min-block-size:8em;resize:vertical}
       const mark = `name-${comment.id}`;
       const url = link(author.url);
       const name = make("bdi", { dir: "auto" }, author.name);
-      const time = make("time", { datetime: comment.created_at }, when(comment.created_at, language));
+      const time = make("time", { datetime: comment.created_at, dir: "auto" }, when(comment.created_at, language));
       const body = make("div", { class: "body", part: "body", dir: "auto", lang: "" });
       body.innerHTML = trusted.createHTML(comment.body_html);
       return make(
@@ -621,7 +623,7 @@ textarea{min-block-size:8em;resize:vertical}
       }
       const fields = {
         body: field("body", TEXT.body, "textarea", { required: true, rows: 6, "aria-describedby": "hint error-body" }),
-        name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 200 }),
+        name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 100 }),
         email: field("email", TEXT.email, "input", { required: "requireEmail" in set, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
         url: field("url", TEXT.website, "input", { type: "url", autocomplete: "url", dir: "ltr", placeholder: "https://" }),
       };

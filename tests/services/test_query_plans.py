@@ -1,0 +1,66 @@
+"""The lists that are asked for most find their rows by an index, on a SQLite that nobody has analysed too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from moderation.domain.actor import CLI
+from moderation.services import moderate, threads
+from moderation.services.moderate import QueueFilter
+from moderation.services.parts import Parts
+from moderation.services.submit import Client, Submission, submit_comment
+from moderation.storage.db import db
+
+
+def plans(parts: Parts, call: Callable[[], Any]) -> list[str]:
+    """Index and order of each step in which ``call`` reads comments."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if "FROM comments" in statement:
+            seen.append((statement, values))
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        call()
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    steps: list[str] = []
+    for statement, values in seen:
+        with db.engine.connect() as connection:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            steps += [row[3] for row in rows if "comments" in row[3] or "ORDER BY" in row[3]]
+    return steps
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"site": "news"}, "ix_comments_state"),
+        ({}, "ix_comments_state_all"),
+        ({"site": "news", "sort": "risk"}, "ix_comments_queue_risk"),
+        ({"sort": "risk"}, "ix_comments_queue_all_risk"),
+        ({"site": "news", "state": "approved", "sort": "newest"}, "ix_comments_state"),
+        ({"site": "news", "state": "approved", "reported": True}, "ix_comments_reported"),
+        ({"site": "news", "state": "approved", "thread": "a"}, "ix_comments_thread"),
+    ],
+)
+def test_list_queue_walks_an_index_in_its_order(parts: Parts, people: Any, asked: dict[str, Any], index: str) -> None:
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
+    submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
+    steps = plans(parts, lambda: moderate.list_queue(parts, CLI, QueueFilter(**asked)))
+    assert f"USING INDEX {index} " in f"{steps[0]} "
+    assert "ORDER BY" not in steps[1]
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_feed_of_a_thread_reads_that_thread_alone(parts: Parts, people: Any) -> None:
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
+    done = submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
+    moderate.decide(parts, CLI, done["id"], "approve")
+    steps = plans(parts, lambda: threads.feed(parts, "news", "a"))
+    assert any("ix_comments_thread (thread_id=? AND state=?)" in step for step in steps)
+    assert not any("ORDER BY" in step for step in steps)
