@@ -75,7 +75,7 @@ SIGNALS = (
     Step("site_words", lambda c: words.site_words(c.body, c.facts.rules), "10 µs with 200 words"),
     Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules), "5 µs, and 2 µs a pattern"),
     # Gives all seven scores. Unavailable for texts in another script than Latin, or with no usable model on the disk.
-    Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "COST"),
+    Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "200 µs; with evidence 600 µs"),
     # learned: what this site's own decisions teach comes here.
     # Where it leads.
     Step("links", lambda c: links.links(c.facts.body, c.facts.links, c.facts.author_url), "15 µs with a link"),

@@ -83,12 +83,22 @@ def test_judge_comment_with_a_link_to_a_source_is_no_spam() -> None:
 
 
 def test_judge_insult_evidence_names_attribute_score_version_and_words() -> None:
-    text = "I read the report twice. You are an idiot. The figures are on page nine."
+    text = "I read the report twice. You are an idiot and a moron. The figures are on page nine."
     signal = MODEL.judge(fold(text))
     insult = next(e for e in signal.evidence if e.text.startswith("Insult"))
     assert f"{signal.scores['insult']:.2f} by model {MODEL.version}" in insult.text
     assert any("idiot" in text[span.start : span.end] for span in insult.spans)
     assert not any("report" in text[span.start : span.end] for span in insult.spans)
+
+
+def test_share_logit_over_the_words_adds_up_exactly() -> None:
+    network = MODEL._network
+    found = words("you are an idiot who writes about bridges")
+    reading, empty = network.read(found), network.read([])
+    length = network._dense[-1] * np.log1p(len(found)) / 5
+    for label in range(len(attributes.LABELS)):
+        total = network.shares(reading, label).sum() + empty.logits[label] + length[label]
+        assert total == pytest.approx(reading.logits[label], abs=1e-3)
 
 
 def test_judge_disguised_insult_evidence_lies_in_the_source() -> None:
