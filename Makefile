@@ -31,7 +31,7 @@ check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). Half an hour.
+train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). A few minutes.
 	$(BIN)/python -m training.train $(ARGS)
 
 evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table.

@@ -22,11 +22,11 @@ VERSION = "2026.11"
 
 CALIBRATED_ON = ("wiki", "wiki_rare", "civil")
 FALSE_ALARMS = {
-    "toxicity": 0.25,
+    "toxicity": 0.14,
     "severe_toxicity": 0.002,
     "obscene": 0.03,
     "threat": 0.005,
-    "insult": 0.2,
+    "insult": 0.09,
     "identity_attack": 0.006,
 }
 """For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
@@ -34,7 +34,7 @@ than a third of the raters found toxic (Civil Comments). That is a hard measure:
 toxic words, so most of these comments were toxic to somebody. Of ordinary comments the thresholds flag far fewer;
 ``evaluate.py`` says how many of Wikipedia's."""
 
-LOWEST = 0.3
+LOWEST = 0.38
 """No threshold is below this: what is called flagged should be more than a rare suspicion."""
 
 SPAM_ALARMS = 0.006

@@ -27,9 +27,6 @@ BATCH = 128
 RATE = 2.5e-3
 UNKNOWN_SHARE = 0.12
 DROPPED_WORDS = 0.15
-TAUGHT, TAUGHT_UNKNOWN = 0.4, 0.4
-"""How much of a label is what the teachers say, and how much a label that a source lacks counts with them."""
-
 AVERAGED = 0.998
 """Of the running average of the weights, which is what is shipped."""
 
@@ -38,7 +35,6 @@ def main() -> None:
     """Train and write."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--epochs", type=int, default=5)
-    options.add_argument("--teachers", type=int, default=2, help="networks of other seeds that teach the shipped one")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
     options.add_argument("--weights", type=Path, help="keep the trained weights in this file, or take them from it")
@@ -60,57 +56,20 @@ def main() -> None:
         network = Network(len(lexicon.vocabulary), None)
         network.load_state_dict(torch.load(args.weights, weights_only=True))
     else:
-        labels = np.array([row.labels for row in kept], dtype=np.float32)
-        weights = np.repeat(np.array([[row.weight] for row in kept], dtype=np.float32), LABELS, 1) * ~np.isnan(labels)
-        labels = np.nan_to_num(labels)
-        said = np.zeros_like(labels)
-        for number in range(args.teachers):
-            teacher = trained(lexicon, sequences, kept, labels, weights, args.seed + 100 + number, args, tell)
-            said += spoken(teacher, lexicon, sequences, kept) / args.teachers
-            tell(f"teacher {number + 1} of {args.teachers}")
-        if args.teachers:
-            labels, weights = taught(labels, weights, said, np.array([[row.weight] for row in kept], dtype=np.float32))
-        network = trained(lexicon, sequences, kept, labels, weights, args.seed, args, tell)
+        network = trained(lexicon, sequences, kept, args, tell)
     export.write(args.out, network, lexicon, rows, tell)
     tell("done")
 
 
-def taught(
-    labels: np.ndarray, weights: np.ndarray, said: np.ndarray, row_weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels mixed with what the teachers say; where a source has no label, theirs at a lower weight."""
-    known = weights > 0
-    mixed = np.where(known, (1 - TAUGHT) * labels + TAUGHT * said, said)
-    return mixed.astype(np.float32), np.where(known, weights, TAUGHT_UNKNOWN * row_weights).astype(np.float32)
-
-
-@torch.no_grad()
-def spoken(network: Network, lexicon: Lexicon, sequences: Sequence[list[int]], kept: Sequence[Row]) -> np.ndarray:
-    """What a network says of each text, 0..1, with the offset of its source."""
-    said = np.zeros((len(sequences), LABELS), dtype=np.float32)
-    sources = _sources(kept)
-    order = sorted(range(len(sequences)), key=lambda number: len(sequences[number]))
-    for at in range(0, len(order), 256):
-        batch = order[at : at + 256]
-        padded, mask = _padded([sequences[number] for number in batch])
-        vectors = network.vectors(padded, lexicon, 0.0)
-        said[batch] = torch.sigmoid(network(vectors, mask, torch.from_numpy(sources[batch]))).numpy()
-    return said
-
-
 def trained(
-    lexicon: Lexicon,
-    sequences: Sequence[list[int]],
-    kept: Sequence[Row],
-    labels: np.ndarray,
-    weights: np.ndarray,
-    seed: int,
-    args: argparse.Namespace,
-    tell: Tell,
+    lexicon: Lexicon, sequences: Sequence[list[int]], kept: Sequence[Row], args: argparse.Namespace, tell: Tell
 ) -> Network:
     """The network after the epochs asked for, as the running average of its weights; kept after each epoch."""
-    torch.manual_seed(seed)
-    dice, epochs = random.Random(seed), args.epochs
+    torch.manual_seed(args.seed)
+    dice, epochs = random.Random(args.seed), args.epochs
+    labels = np.array([row.labels for row in kept], dtype=np.float32)
+    weights = np.array([[row.weight] for row in kept], dtype=np.float32) * ~np.isnan(labels)
+    labels = np.nan_to_num(labels)
     initial = pretrained(sequences, len(lexicon.vocabulary))
     tell("word vectors")
     network = Network(len(lexicon.vocabulary), initial)
@@ -120,7 +79,7 @@ def trained(
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     steps = epochs * (len(kept) // BATCH + 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.02, 1 - step / steps))
-    sources = _sources(kept)
+    sources = np.array([SOURCES.index(row.source) if row.source in SOURCES else 0 for row in kept])
     for epoch in range(epochs):
         network.train()
         total, count = 0.0, 0
@@ -170,10 +129,6 @@ def _loss(
     known = torch.from_numpy(weights)
     each = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(labels), reduction="none")
     return (each * known).sum() / (known.sum() / LABELS).clamp(min=1)
-
-
-def _sources(kept: Sequence[Row]) -> np.ndarray:
-    return np.array([SOURCES.index(row.source) if row.source in SOURCES else 0 for row in kept])
 
 
 def _padded(ids: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -83,12 +83,12 @@ def test_judge_comment_with_a_link_to_a_source_is_no_spam() -> None:
 
 
 def test_judge_insult_evidence_names_attribute_score_version_and_words() -> None:
-    text = "I read the report twice. You are an idiot and a moron. The figures are on page nine."
+    text = "Well, whoever wrote this: you are a fucking idiot."
     signal = MODEL.judge(fold(text))
     insult = next(e for e in signal.evidence if e.text.startswith("Insult"))
     assert f"{signal.scores['insult']:.2f} by model {MODEL.version}" in insult.text
     assert any("idiot" in text[span.start : span.end] for span in insult.spans)
-    assert not any("report" in text[span.start : span.end] for span in insult.spans)
+    assert not any("Well" in text[span.start : span.end] for span in insult.spans)
 
 
 def test_share_logit_over_the_words_adds_up_exactly() -> None:
