@@ -312,8 +312,11 @@ def decide(
     """
     order = _order(action, reason, note, expected_state, expected_version)
     with write() as session:
-        comment = _comment(session, actor, comment_id, Role.MODERATOR)
-        threads.lock_threads(session, [comment.thread_id])
+        place = comments.place_of(session, comment_id)
+        if place is None:
+            raise NotFound("comment")
+        actor.require(place.site_id, Role.MODERATOR, "comment")
+        threads.lock_threads(session, [place.thread_id])
         step = _step(actor, comments.comments_for_change(session, [comment_id]).get(comment_id), order)
         done = _carry_out(session, parts, actor, [step], order)
         if not done:

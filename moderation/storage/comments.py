@@ -77,6 +77,14 @@ def comment_by_id(session: Session, comment_id: uuid.UUID) -> Comment | None:
     return session.scalar(_BY_ID, {"of": comment_id})
 
 
+def place_of(session: Session, comment_id: uuid.UUID) -> Any:
+    """``(site_id, thread_id)`` of the comment, of whatever site, or None. Neither ever changes."""
+    return session.execute(_PLACE, {"of": comment_id}).first()
+
+
+_PLACE = select(_comments.c.site_id, _comments.c.thread_id).where(_comments.c.id == bindparam("of"))
+
+
 def comments_by_ids(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Comment]:
     """The comments among ``ids`` that exist, of whatever site."""
     return {comment.id: comment for comment in session.scalars(_BY_IDS, {"ids": list(ids)})}
@@ -303,9 +311,17 @@ def shown_replies(session: Session, root_ids: Sequence[uuid.UUID], *, limit: int
     """For each root up to ``limit`` replies of any depth, oldest first, in one query."""
     if not root_ids:
         return []
-    given: dict[str, Any] = {f"root{number}": root_id for number, root_id in enumerate(root_ids)}
-    rows = session.execute(_replies_of(len(root_ids)), {**given, "limit": limit})
+    places = next((size for size in _PAGES if size >= len(root_ids)), len(root_ids))
+    roots = [*root_ids, *[_NOBODY] * (places - len(root_ids))]
+    given: dict[str, Any] = {f"root{number}": root_id for number, root_id in enumerate(roots)}
+    rows = session.execute(_replies_of(places), {**given, "limit": limit})
     return [Shown._make(row) for row in rows]
+
+
+_PAGES = (1, 2, 5, 10, 20, 35, 50, 75, 100)
+"""For so many roots there is a statement; what is left over is filled up, so that few have to be built."""
+
+_NOBODY = uuid.UUID(int=0)
 
 
 @lru_cache(maxsize=128)
