@@ -74,7 +74,8 @@ def list_comments(
             return Page(etag, known, cache)
         body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
     finished = orjson.dumps(body)
-    _finished.keep(etag, finished)
+    if thread is not None:  # else anybody could push out what is read, with names of threads that are not there
+        _finished.keep(etag, finished)
     return Page(etag, finished, cache)
 
 
