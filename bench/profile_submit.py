@@ -27,6 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask, Response
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from moderation.app import create_app
 from moderation.domain.actor import CLI
@@ -90,7 +91,8 @@ class Service:
         self.client: FlaskClient = self.app.test_client()
         self.bearer = {"Authorization": f"Bearer {token}"}
         self._texts = _texts()
-        self._page = 0
+        self._turn = 0
+        self._etag = ""
 
     def submit(self) -> str:
         """Post a comment; its id."""
@@ -103,26 +105,30 @@ class Service:
         }
         return str(_checked(self.client.post(COMMENTS, json=body), 202)["id"])
 
-    def list_again(self, etag: str | None = None) -> Response:
-        """Read the first page of a thread."""
-        headers = {"If-None-Match": etag} if etag else None
-        answer: Response = self.client.get(f"{COMMENTS}?thread=story-0&limit=50", headers=headers)
-        assert answer.status_code == (304 if etag else 200), answer.get_data(as_text=True)
+    def list_again(self) -> TestResponse:
+        """Read the first page of one thread, the same each time."""
+        answer: TestResponse = self.client.get(f"{COMMENTS}?thread=story-0&limit=50")
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        self._etag = answer.headers["ETag"]
         return answer
 
-    def list_first(self) -> Response:
-        """Read the first page of a thread as nobody has read it yet: other parameters each time."""
-        self._page += 1
-        answer: Response = self.client.get(f"{COMMENTS}?thread=story-0&limit={50 + self._page % 50}")
+    def list_known(self) -> None:
+        """Ask whether the page of ``list_again`` is still the same."""
+        answer = self.client.get(f"{COMMENTS}?thread=story-0&limit=50", headers={"If-None-Match": self._etag})
+        assert answer.status_code == 304, answer.get_data(as_text=True)
+
+    def list_first(self) -> TestResponse:
+        """Read the first page of the next thread, which nobody has read since it changed."""
+        self._turn += 1
+        answer: TestResponse = self.client.get(f"{COMMENTS}?thread=story-{self._turn % THREADS}&limit=50")
         assert answer.status_code == 200, answer.get_data(as_text=True)
         return answer
 
-    def change_thread(self) -> None:
-        """Let the thread that is read have another version."""
+    def change_threads(self) -> None:
+        """Let the threads that are read have another version."""
         with self.app.app_context(), write() as session:
-            thread_id = session.scalar(sa.select(Thread.id).where(Thread.key == "story-0"))
-            assert thread_id is not None
-            touch_thread(session, thread_id)
+            for thread_id in session.scalars(sa.select(Thread.id)).all():
+                touch_thread(session, thread_id)
 
     def queue(self) -> None:
         """Read a page of the queue."""
@@ -198,16 +204,15 @@ def measure(service: Service, ids: list[str], home: Path, rounds: int) -> dict[s
     found: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         action = ("reject", "approve")[number % 2]
-        service.change_thread()
-        etag = service.list_again().headers["ETag"]
+        service.change_threads()
         turn = iter(ids)
         for name, call, times in (
             ("bare view", view, 300),
             ("bare insert", insert, 300),
-            ("submit", service.submit, 60),
-            ("list, first time", service.list_first, 20),
+            ("list, first time", service.list_first, THREADS),
             ("list, again", service.list_again, 60),
-            ("list, 304", lambda etag=etag: service.list_again(etag), 60),
+            ("list, 304", service.list_known, 60),
+            ("submit", service.submit, 60),
             ("queue page", service.queue, 20),
             ("decision", lambda action=action, turn=turn: service.decide(next(turn), action), 40),
             ("bulk decision", lambda action=action: service.decide_many(ids[40:], action), 1),

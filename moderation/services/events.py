@@ -1,6 +1,7 @@
 """What webhooks tell of a comment: made from its row, frozen to bytes, written in the caller's transaction."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,16 +23,32 @@ def tell(
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Write the event, and a delivery for each endpoint that wants it. No address and no IP is ever in a payload."""
+    told = _told(event_type, site_key, thread, comment, now, extra)
+    outbox.enqueue_all(session, site_id=comment.site_id, told=[told], now=now)
+
+
+def tell_all(
+    session: Session,
+    site_id: uuid.UUID,
+    site_key: str,
+    happened: Iterable[tuple[str, Any, Comment]],
+    now: datetime,
+) -> None:
+    """The same of several comments of one site: ``(event type, thread, comment)``, each frozen as it is now."""
+    told = [_told(event_type, site_key, thread, comment, now) for event_type, thread, comment in happened]
+    outbox.enqueue_all(session, site_id=site_id, told=told, now=now)
+
+
+def _told(
+    event_type: str, site_key: str, thread: Any, comment: Comment, now: datetime, extra: dict[str, Any] | None = None
+) -> outbox.Told:
     data: dict[str, Any] = {
         "comment": comment_of_event(comment),
         "site": site_key,
         "thread": {"key": thread.key, "url": thread.url, "title": thread.title},
         **(extra or {}),
     }
-    payload = webhook.payload(event_type, now, data)
-    outbox.enqueue(
-        session, site_id=comment.site_id, comment_id=comment.id, event_type=event_type, payload=payload, now=now
-    )
+    return outbox.Told(comment.id, event_type, webhook.payload(event_type, now, data))
 
 
 def comment_of_event(comment: Comment) -> dict[str, Any]:

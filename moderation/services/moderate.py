@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
@@ -162,13 +163,13 @@ def _comment(session: Session, actor: Actor, comment_id: uuid.UUID, role: Role) 
     return comment
 
 
-def _items(session: Session, parts: Parts, page: Sequence[Comment]) -> list[dict[str, Any]]:
+def _items(session: Session, parts: Parts, page: Sequence[Comment | Row[Any]]) -> list[dict[str, Any]]:
     around = comments.surroundings_of(session, page)
     now = parts.clock()
     return [_item(comment, around, now) for comment in page]
 
 
-def _item(comment: Comment, around: Surroundings, now: datetime) -> dict[str, Any]:
+def _item(comment: Comment | Row[Any], around: Surroundings, now: datetime) -> dict[str, Any]:
     thread = around.threads[comment.thread_id]
     author = around.authors[comment.author_id]
     parent = around.parents.get(comment.parent_id) if comment.parent_id else None
@@ -206,7 +207,7 @@ def _item(comment: Comment, around: Surroundings, now: datetime) -> dict[str, An
     }
 
 
-def _parent(parent: Comment | None) -> dict[str, Any] | None:
+def _parent(parent: Row[Any] | None) -> dict[str, Any] | None:
     if parent is None:
         return None
     return {
@@ -311,12 +312,17 @@ def decide(
     """
     order = _order(action, reason, note, expected_state, expected_version)
     with write() as session:
-        comment = _comment(session, actor, comment_id, Role.MODERATOR)
-        threads.lock_threads(session, [comment.thread_id])
-        session.refresh(comment)
-        done = _carry_out(session, parts, actor, comment, order)
-        _finish(session, [done])
-    return done.answer
+        place = comments.place_of(session, comment_id)
+        if place is None:
+            raise NotFound("comment")
+        actor.require(place.site_id, Role.MODERATOR, "comment")
+        threads.lock_threads(session, [place.thread_id])
+        step = _step(actor, comments.comments_for_change(session, [comment_id]).get(comment_id), order)
+        done = _carry_out(session, parts, actor, [step], order)
+        if not done:
+            raise Conflict(_MOVED_ON)
+        _finish(session, done)
+    return done[0].answer
 
 
 def decide_many(
@@ -340,41 +346,33 @@ def decide_many(
     results: dict[uuid.UUID, dict[str, Any]] = {}
     with write() as session:
         found = _locked(session, comment_ids)
-        done: list[_Done] = []
+        steps: list[_Step] = []
         for comment_id in sorted(set(comment_ids)):
             seen = replace(order, expected_version=(expected_versions or {}).get(comment_id))
-            results[comment_id] = _one_of_many(session, parts, actor, found.get(comment_id), comment_id, seen, done)
+            try:
+                steps.append(_step(actor, found.get(comment_id), seen))
+            except CallerError as error:
+                results[comment_id] = _refused(comment_id, error)
+        done = _carry_out(session, parts, actor, steps, order)
         _finish(session, done)
+    for step in steps:
+        results[step.comment.id] = _refused(step.comment.id, Conflict(_MOVED_ON))
+    for answer in (one.answer for one in done):
+        kept = {name: answer[name] for name in ("state", "decision_id")}
+        results[answer["id"]] = {"id": answer["id"], "ok": True, **kept}
     return {"results": [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]}
 
 
 def _locked(session: Session, comment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Comment]:
     """The comments as they are once their threads and authors are locked: in one order, however they were named."""
-    found = comments.comments_by_ids(session, comment_ids)
-    threads.lock_threads(session, [comment.thread_id for comment in found.values()])
-    comments.lock_authors(session, [comment.author_id for comment in found.values()])
-    session.expire_all()
-    return comments.comments_by_ids(session, comment_ids)
+    owners = comments.owners_of(session, comment_ids)
+    threads.lock_threads(session, [thread_id for thread_id, _ in owners])
+    comments.lock_authors(session, [author_id for _, author_id in owners])
+    return comments.comments_for_change(session, comment_ids)
 
 
-def _one_of_many(
-    session: Session,
-    parts: Parts,
-    actor: Actor,
-    comment: Comment | None,
-    comment_id: uuid.UUID,
-    order: _Order,
-    done: list[_Done],
-) -> dict[str, Any]:
-    try:
-        if comment is None:
-            raise NotFound("comment")
-        actor.require(comment.site_id, Role.MODERATOR, "comment")
-        one = _carry_out(session, parts, actor, comment, order)
-    except CallerError as error:
-        return {"id": comment_id, "ok": False, "status": error.status, "detail": error.detail}
-    done.append(one)
-    return {"id": comment_id, "ok": True, "state": one.answer["state"], "decision_id": one.answer["decision_id"]}
+def _refused(comment_id: uuid.UUID, error: CallerError) -> dict[str, Any]:
+    return {"id": comment_id, "ok": False, "status": error.status, "detail": error.detail}
 
 
 def _order(action: str, reason: str, note: str, expected_state: str | None, expected_version: int | None) -> _Order:
@@ -393,9 +391,23 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
     return _Order(Action(action), reason, note, State(expected_state) if expected_state else None, expected_version)
 
 
-def _carry_out(session: Session, parts: Parts, actor: Actor, comment: Comment, order: _Order) -> _Done:
-    """Decide on a comment whose thread is locked; ``_finish`` has to follow."""
-    now = parts.clock()
+_MOVED_ON = "Somebody else decided on the comment at the same moment."
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A comment whose thread is locked, and the states that it is to leave and to reach."""
+
+    comment: Comment
+    before: State
+    after: State
+
+
+def _step(actor: Actor, comment: Comment | None, order: _Order) -> _Step:
+    """What an order comes to for a comment; raises where it is not to be carried out."""
+    if comment is None:
+        raise NotFound("comment")
+    actor.require(comment.site_id, Role.MODERATOR, "comment")
     before = State(comment.state)
     if order.expected_state is not None and before is not order.expected_state:
         raise Conflict(f"The comment is {before} by now, not {order.expected_state}.")
@@ -403,11 +415,25 @@ def _carry_out(session: Session, parts: Parts, actor: Actor, comment: Comment, o
         raise Conflict("The comment was edited since you saw it. Look at it again.")
     if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
         raise Forbidden("The comment was escalated; an admin decides on it.")
-    after = state_after(before, order.action)
-    _move(session, comment, before, after, now)
-    decision_id = decisions.add_decision(
-        session, comment, actor, order.action, before, after, order.reason, now, order.note
-    )
+    return _Step(comment, before, state_after(before, order.action))
+
+
+def _carry_out(session: Session, parts: Parts, actor: Actor, steps: Sequence[_Step], order: _Order) -> list[_Done]:
+    """Decide on the comments of the steps; those that had moved on are missing. ``_finish`` has to follow."""
+    now = parts.clock()
+    moved = _move(session, steps, now)
+    found = [(step.comment, step.before, step.after) for step in moved]
+    ids = decisions.add_decisions(session, found, actor, order.action, order.reason, now, order.note)
+    return [
+        _done(session, parts, actor, step, order, decision_id, now)
+        for step, decision_id in zip(moved, ids, strict=True)
+    ]
+
+
+def _done(
+    session: Session, parts: Parts, actor: Actor, step: _Step, order: _Order, decision_id: uuid.UUID, now: datetime
+) -> _Done:
+    comment, before, after = step.comment, step.before, step.after
 
     def line() -> None:
         _audit(parts, session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
@@ -424,23 +450,40 @@ def _carry_out(session: Session, parts: Parts, actor: Actor, comment: Comment, o
     return _Done(answer, comment.site_id, counts, line)
 
 
-def _move(session: Session, comment: Comment, before: State, after: State, now: datetime) -> None:
-    """The compare-and-set and all that hangs on it: record, what readers see, events. Raises ``Conflict``."""
-    decided = None if after in WAITING else now
-    freed = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
-    if not comments.move_comment(session, comment, after, decided_at=decided, **freed):
-        raise Conflict("Somebody else decided on the comment at the same moment.")
-    comments.count_for_author(session, comment.author_id, before, after)
-    if State.APPROVED in {before, after}:
-        comments.refresh_shown(session, comment.id, before)
-    session.refresh(comment)
-    event_type = event_of(before, after)
-    if event_type is not None:
-        thread = threads.thread_by_id(session, comment.thread_id)
-        site = sites.site_by_id(session, comment.site_id)
-        if thread is None or site is None:
-            raise NotFound("comment")
-        events.tell(session, event_type, site.key, thread, comment, now)
+def _move(session: Session, steps: Sequence[_Step], now: datetime) -> list[_Step]:
+    """The compare-and-set and all that hangs on it: record, what readers see, events. Returns the steps that held."""
+    held: list[_Step] = []
+    for after in sorted({step.after for step in steps}):
+        alike = [step for step in steps if step.after is after]
+        values = {"decided_at": None if after in WAITING else now, "claimed_by": None}
+        values |= {"claimed_name": None, "claimed_until": None}
+        moved = comments.move_comments(session, [step.comment for step in alike], after, **values)
+        for step in alike:
+            if step.comment.id in moved:
+                comments.note_move(step.comment, state=after.value, **values)
+                held.append(step)
+    comments.count_for_authors(session, [(step.comment.author_id, step.before, step.after) for step in held])
+    seen = [step for step in held if State.APPROVED in {step.before, step.after}]
+    comments.refresh_shown_of(session, {step.comment.id: step.before for step in seen})
+    _tell(session, held, now)
+    return held
+
+
+def _tell(session: Session, steps: Sequence[_Step], now: datetime) -> None:
+    """The events of the steps, site by site: in one order, like all that others may wait for."""
+    told = [(event_of(step.before, step.after), step.comment) for step in steps]
+    told = [(event_type, comment) for event_type, comment in told if event_type is not None]
+    if not told:
+        return
+    names = threads.thread_names(session, {comment.thread_id for _, comment in told})
+    keys = sites.site_keys(session, {comment.site_id for _, comment in told})
+    for site_id in sorted(keys):
+        of_site = [
+            (event_type, names[comment.thread_id], comment)
+            for event_type, comment in told
+            if event_type is not None and comment.site_id == site_id
+        ]
+        events.tell_all(session, site_id, keys[site_id], of_site, now)
 
 
 def _counts(
@@ -496,12 +539,16 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
         actor.require(decision.site_id, Role.MODERATOR, "decision")
         comment = _comment(session, actor, decision.comment_id, Role.MODERATOR)
         threads.lock_threads(session, [comment.thread_id])
-        session.refresh(comment)
+        changing = comments.comments_for_change(session, [comment.id]).get(comment.id)
+        if changing is None:
+            raise NotFound("comment")
+        comment = changing
         _check_undo(session, actor, decision, comment)
         before, after = State(decision.to_state), State(decision.from_state)
         if not decisions.mark_undone(session, decision_id, actor, now):
             raise Conflict("The decision was taken back already.")
-        _move(session, comment, before, after, now)
+        if not _move(session, [_Step(comment, before, after)], now):
+            raise Conflict(_MOVED_ON)
         tallies.count_all(session, _counts_of(decision), n=-1)
         _audit(parts, session, actor, comment, "comment.undo", "", now, before, after)
         return {

@@ -25,7 +25,7 @@ from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
 from moderation.storage import audit, comments, decisions, limits, reactions, sites, tallies, threads
 from moderation.storage.db import new_id, read, write
-from moderation.storage.models import Author, Comment, Site, Thread
+from moderation.storage.models import Comment, Site, Thread
 
 MAX_NAME_CHARS = 100
 MAX_KEY_CHARS = 500
@@ -103,7 +103,7 @@ def submit_comment(
         if judged.verdict.state is State.APPROVED:
             threads.lock_threads(session, [thread.id])
         parent = _parent_for(session, thread, submission.parent_id)
-        author_id = draft.author_id or _new_author(session, site, clean.name, parts.clock())
+        author_id = draft.author_id or comments.add_author(session, site.id, clean.name, parts.clock())
         comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
         comments.add_comment(session, comment, judged.signal_rows(), judged.fingerprint.bands)
         tallies.count(session, site.id, comment.created_at.date(), "submitted")
@@ -265,13 +265,6 @@ def _parent_for(session: Session, thread: Thread, parent_id: uuid.UUID | None) -
     return parent
 
 
-def _new_author(session: Session, site: Site, name: str, now: datetime) -> uuid.UUID:
-    author = Author(id=new_id(), site_id=site.id, name=name, created_at=now)
-    session.add(author)
-    session.flush()
-    return author.id
-
-
 def _comment(
     parts: Parts,
     site: Site,
@@ -307,6 +300,7 @@ def _comment(
         renderer=parts.renderer.version,
         editable_until=now + timedelta(seconds=settings.edit_window_s),
         created_at=now,
+        version=1,
         **_judged_values(judged),
     )
 

@@ -1,7 +1,9 @@
 """What readers read: the approved comments of a thread, counts, feeds. Nothing that is not public is ever read here."""
 
 import hashlib
+import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +20,7 @@ from moderation.errors import Invalid, NotFound
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.storage import comments, sites, threads
+from moderation.storage.comments import Shown
 from moderation.storage.db import read
 from moderation.storage.models import Comment, Site, Thread
 
@@ -66,8 +69,59 @@ def list_comments(
         cache = _cache_control(parts)
         if matches(if_none_match, etag):
             return Page(etag, None, cache)
+        known = _finished.get(etag)
+        if known is not None:
+            return Page(etag, known, cache)
         body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
-    return Page(etag, orjson.dumps(body), cache)
+    finished = orjson.dumps(body)
+    if thread is not None:  # else anybody could push out what is read, with names of threads that are not there
+        _finished.keep(etag, finished)
+    return Page(etag, finished, cache)
+
+
+class _Finished:
+    """Finished answers by their ETags, the latest used ones, up to ``limit`` bytes; one for all threads.
+
+    An ETag names the versions of the site and the thread that an answer was made of, and it is made anew from the
+    database for each request: an answer that is no longer true is never found.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, etag: str) -> bytes | None:
+        """The answer, if it is still here."""
+        with self._lock:
+            body = self._bodies.get(etag)
+            if body is not None:
+                self._bodies.move_to_end(etag)
+            return body
+
+    def keep(self, etag: str, body: bytes) -> None:
+        """Keep an answer, in place of those that were not asked for the longest."""
+        with self._lock:
+            if etag in self._bodies or _cost(body) > self._limit:
+                return
+            self._bodies[etag] = body
+            self._size += _cost(body)
+            while self._size > self._limit:
+                self._size -= _cost(self._bodies.popitem(last=False)[1])
+
+
+def _cost(body: bytes) -> int:
+    return len(body) + _ENTRY_BYTES
+
+
+_ENTRY_BYTES = 300
+"""What an entry takes beside its body, about: the ETag and its places in the dictionary."""
+
+MAX_FINISHED_BYTES = 16 * 1024 * 1024
+"""How much memory finished answers may take in one process."""
+
+_finished = _Finished(MAX_FINISHED_BYTES)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -214,24 +268,24 @@ def _body(
     }
 
 
-def _next(parts: Parts, listing: str, sort: str, last: Comment) -> str:
+def _next(parts: Parts, listing: str, sort: str, last: Shown) -> str:
     return write_cursor(parts.vault, listing, last.votes if sort == "top" else last.created_at, last.id)
 
 
-def _by_root(replies: Sequence[Comment]) -> dict[uuid.UUID, list[Comment]]:
-    groups: dict[uuid.UUID, list[Comment]] = {}
+def _by_root(replies: Sequence[Shown]) -> dict[uuid.UUID, list[Shown]]:
+    groups: dict[uuid.UUID, list[Shown]] = {}
     for reply in replies:
         groups.setdefault(reply.root_id, []).append(reply)
     return groups
 
 
-def _cut(roots: Sequence[Comment], replies: Sequence[Comment]) -> list[Comment]:
+def _cut(roots: Sequence[Shown], replies: Sequence[Shown]) -> list[Shown]:
     """Each root's replies without the one too many, which only tells that there are more."""
     groups = _by_root(replies)
     return [reply for root in roots for reply in groups.get(root.id, [])[:REPLIES_PER_ROOT]]
 
 
-def _more(parts: Parts, listing: str, replies: Sequence[Comment]) -> dict[uuid.UUID, str]:
+def _more(parts: Parts, listing: str, replies: Sequence[Shown]) -> dict[uuid.UUID, str]:
     return {
         root_id: _replies_cursor(parts, listing, group[REPLIES_PER_ROOT - 1])
         for root_id, group in _by_root(replies).items()
@@ -239,7 +293,7 @@ def _more(parts: Parts, listing: str, replies: Sequence[Comment]) -> dict[uuid.U
     }
 
 
-def _replies_cursor(parts: Parts, listing: str, last: Comment) -> str:
+def _replies_cursor(parts: Parts, listing: str, last: Shown) -> str:
     """A cursor to the replies behind ``last``, below the same root: ``r.<root>.<signed place>``."""
     inner = write_cursor(parts.vault, f"{listing}:{last.root_id.hex}", last.created_at, last.id)
     return f"r.{last.root_id.hex}.{inner}"
@@ -256,8 +310,8 @@ def _branch_of_cursor(
 
 
 def _nest(
-    roots: Sequence[Comment],
-    replies: Sequence[Comment],
+    roots: Sequence[Shown],
+    replies: Sequence[Shown],
     settings: SiteSettings,
     more: dict[uuid.UUID, str] | None = None,
 ) -> list[dict[str, Any]]:
@@ -282,7 +336,7 @@ def _nest(
     return top
 
 
-def _public(comment: Comment) -> dict[str, Any]:
+def _public(comment: Shown) -> dict[str, Any]:
     return {
         "id": str(comment.id),
         "parent_id": str(comment.parent_id) if comment.parent_id else None,

@@ -4,13 +4,20 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Float,
+    Integer,
+    Row,
     Select,
+    Table,
     and_,
+    bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -22,12 +29,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from moderation.domain.comment import State
 from moderation.domain.tree import Node, shown_changes
-from moderation.storage.db import is_postgres
-from moderation.storage.models import Author, Comment, Fingerprint, Report, Revision, SignalRow, Site, Thread
-from moderation.storage.threads import touch_thread
+from moderation.storage.db import is_postgres, new_id
+from moderation.storage.models import Author, Comment, Fingerprint, Report, Revision, SignalRow, Thread
+from moderation.storage.sites import site_keys
+from moderation.storage.threads import thread_names, touch_thread
 from moderation.storage.types import Id, Utc
 
 ESTIMATE_LIMIT = 10_000
@@ -37,28 +46,66 @@ Place = tuple[Any, uuid.UUID]
 """Where a page ended: the sort value and the id of its last row."""
 
 
+_comments, _authors = cast("Table", Comment.__table__), cast("Table", Author.__table__)
+_signals, _fingerprints = cast("Table", SignalRow.__table__), cast("Table", Fingerprint.__table__)
+_revisions = cast("Table", Revision.__table__)
+# Statements are built once where they are run often: to build one takes longer than to run it. Those that write go to
+# the tables themselves, since by the mapped classes each one also looks through every object of the session.
+
+
 # --- one comment -----------------------------------------------------------------------------------------------
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_OF_SITE = select(Comment).where(Comment.site_id == bindparam("site"), Comment.id == bindparam("of"))
+_BY_ID = select(Comment).where(Comment.id == bindparam("of"))
+_BY_IDS = select(Comment).where(Comment.id.in_(_IDS))
+_FOR_CHANGE = _BY_IDS.order_by(Comment.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+_INSERT_COMMENT, _INSERT_SIGNAL = insert(_comments), insert(_signals)
+_INSERT_FINGERPRINT, _INSERT_REVISION = insert(_fingerprints), insert(_revisions)
+_FORGET_OF = tuple(delete(table).where(table.c.comment_id == bindparam("of")) for table in (_signals, _fingerprints))
+_FORGET_REVISIONS = delete(_revisions).where(_revisions.c.comment_id == bindparam("of"))
+_COLUMNS = frozenset(column.key for column in _comments.columns)
 
 
 def comment_of_site(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment | None:
     """The comment, if it is of this site."""
-    return session.scalar(select(Comment).where(Comment.site_id == site_id, Comment.id == comment_id))
+    return session.scalar(_OF_SITE, {"site": site_id, "of": comment_id})
 
 
 def comment_by_id(session: Session, comment_id: uuid.UUID) -> Comment | None:
     """The comment, of whatever site: ask who may see it before you show it."""
-    return session.get(Comment, comment_id)
+    return session.scalar(_BY_ID, {"of": comment_id})
+
+
+def place_of(session: Session, comment_id: uuid.UUID) -> Any:
+    """``(site_id, thread_id)`` of the comment, of whatever site, or None. Neither ever changes."""
+    return session.execute(_PLACE, {"of": comment_id}).first()
+
+
+_PLACE = select(_comments.c.site_id, _comments.c.thread_id).where(_comments.c.id == bindparam("of"))
 
 
 def comments_by_ids(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Comment]:
     """The comments among ``ids`` that exist, of whatever site."""
-    return {comment.id: comment for comment in session.scalars(select(Comment).where(Comment.id.in_(list(ids))))}
+    return {comment.id: comment for comment in session.scalars(_BY_IDS, {"ids": list(ids)})}
+
+
+def comments_for_change(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Comment]:
+    """The same as they are at this moment, locked until the transaction ends; in one order, by id."""
+    return {comment.id: comment for comment in session.scalars(_FOR_CHANGE, {"ids": list(ids)})}
+
+
+def owners_of(session: Session, ids: Iterable[uuid.UUID]) -> list[Any]:
+    """``(thread_id, author_id)`` of the comments among ``ids`` that exist, of whatever site."""
+    return list(session.execute(_OWNERS, {"ids": list(ids)}))
+
+
+_OWNERS = select(_comments.c.thread_id, _comments.c.author_id).where(_comments.c.id.in_(_IDS)).distinct()
 
 
 def add_comment(session: Session, comment: Comment, signals: Sequence[Mapping[str, Any]], bands: Sequence[int]) -> None:
-    """Store a new comment with what the signals said and its fingerprint."""
-    session.add(comment)
-    session.flush()
+    """Store a new comment with what the signals said and its fingerprint. ``comment`` stays outside of the session."""
+    session.execute(_INSERT_COMMENT, {name: value for name, value in vars(comment).items() if name in _COLUMNS})
     add_signals(session, comment, signals, bands)
 
 
@@ -66,40 +113,62 @@ def add_signals(session: Session, comment: Comment, signals: Sequence[Mapping[st
     """Store what the signals said of a comment, and its fingerprint."""
     of = {"site_id": comment.site_id, "comment_id": comment.id}
     if signals:
-        session.execute(insert(SignalRow), [{**of, **signal} for signal in signals])
+        session.execute(_INSERT_SIGNAL, [{**of, **signal} for signal in signals])
     if bands:
-        session.execute(insert(Fingerprint), [{**of, "band": band} for band in set(bands)])
+        session.execute(_INSERT_FINGERPRINT, [{**of, "band": band} for band in set(bands)])
 
 
 def forget_signals(session: Session, comment: Comment) -> None:
     """Remove what the signals said of a comment's text, and its fingerprint."""
-    for table in (SignalRow, Fingerprint):
-        session.execute(table.__table__.delete().where(table.comment_id == comment.id))  # type: ignore[attr-defined]
+    for forget in _FORGET_OF:
+        session.execute(forget, {"of": comment.id})
 
 
 def add_revision(session: Session, comment: Comment, now: datetime) -> None:
     """Keep the present text of a comment before it changes."""
-    session.execute(
-        insert(Revision).values(
-            site_id=comment.site_id, comment_id=comment.id, body=comment.body, state=comment.state, created_at=now
-        )
-    )
+    row = {"site_id": comment.site_id, "comment_id": comment.id, "body": comment.body, "state": comment.state}
+    session.execute(_INSERT_REVISION, {**row, "created_at": now})
 
 
 def forget_revisions(session: Session, comment: Comment) -> None:
     """Remove a comment's former texts."""
-    session.execute(Revision.__table__.delete().where(Revision.comment_id == comment.id))  # type: ignore[attr-defined]
+    session.execute(_FORGET_REVISIONS, {"of": comment.id})
 
 
 def move_comment(session: Session, comment: Comment, to: State, **values: Any) -> bool:
     """Compare-and-set: move from the state and version that ``comment`` was read with; False where it moved on."""
-    result = session.execute(
-        update(Comment)
-        .where(Comment.id == comment.id, Comment.state == comment.state, Comment.version == comment.version)
-        .values(state=to.value, **values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+    return move_comments(session, [comment], to, **values) == {comment.id}
+
+
+def move_comments(session: Session, moving: Sequence[Comment], to: State, **values: Any) -> set[uuid.UUID]:
+    """The same for several, all to the same values; the ids of those that had not moved on.
+
+    Only where nobody but this transaction changes them (``comments_for_change``) are several in a safe order.
+    """
+    alike: dict[tuple[str, int], list[uuid.UUID]] = {}
+    for comment in moving:
+        alike.setdefault((comment.state, comment.version), []).append(comment.id)
+    values |= {"state": to.value}
+    statement = _moved(tuple(sorted(values)))
+    given = {f"to_{name}": value for name, value in values.items()}
+    moved: set[uuid.UUID] = set()
+    for (state, version), ids in alike.items():
+        of = {"ids": ids, "of_state": state, "of_version": version}
+        moved.update(session.scalars(statement, {**given, **of}))
+    return moved
+
+
+@lru_cache
+def _moved(names: tuple[str, ...]) -> Any:
+    same = (_comments.c.state == bindparam("of_state"), _comments.c.version == bindparam("of_version"))
+    values = {name: bindparam(f"to_{name}", type_=_comments.c[name].type) for name in names}
+    return update(_comments).where(_comments.c.id.in_(_IDS), *same).values(values).returning(_comments.c.id)
+
+
+def note_move(comment: Comment, **values: Any) -> None:
+    """Let ``comment`` say what its row says since ``move_comments``, without reading it again."""
+    for name, value in values.items():
+        set_committed_value(comment, name, value)
 
 
 # --- what readers see ------------------------------------------------------------------------------------------
@@ -111,22 +180,35 @@ def refresh_shown(session: Session, comment_id: uuid.UUID, before: State) -> Non
     Call it after each change of state, with the thread locked; ``before`` is the state that the comment left. One
     or two small queries for a comment without replies; otherwise the ids and states of the branch below are read.
     """
-    start = _start_of_branch(session, comment_id)
-    above_shown = start.parent_id is None or _node(session, start.parent_id).shown
-    nodes = _branch(session, start)
-    changes = shown_changes(nodes, above_shown=above_shown)
+    refresh_shown_of(session, {comment_id: before})
+
+
+def refresh_shown_of(session: Session, before: Mapping[uuid.UUID, State]) -> None:
+    """The same for several comments that changed their state; ``before`` has the state that each of them left.
+
+    Without replies these are two small queries, however many comments; else one more for each level of replies.
+    """
+    starts, above = _starts_of_branches(session, before)
+    found = _with_replies(session, starts)
+    children: dict[uuid.UUID | None, list[Node]] = {}
+    for node, _ in found.values():
+        children.setdefault(node.parent_id, []).append(node)
+    changes: dict[uuid.UUID, bool] = {}
+    for top, _ in starts.values():
+        if top.parent_id not in found:  # else it is part of another one's branch
+            above_shown = top.parent_id is None or above[top.parent_id].node.shown
+            changes |= shown_changes(_branch(top, children), above_shown=above_shown)
     for shown in (True, False):
         for chunk in _chunks([node_id for node_id, value in changes.items() if value is shown]):
-            session.execute(update(Comment).where(Comment.id.in_(chunk)).values(shown=shown))
-    delta = 0
-    for node in nodes:
-        was = node.shown and (before if node.id == comment_id else node.state) is State.APPROVED
-        delta += int(changes.get(node.id, node.shown) and node.state is State.APPROVED) - int(was)
-    if not changes and not delta:
-        return  # readers saw nothing of it, and nothing tells them
-    thread_id = session.scalar(select(Comment.thread_id).where(Comment.id == comment_id))
-    if thread_id is not None:
-        touch_thread(session, thread_id, delta)
+            session.execute(_SET_SHOWN, {"ids": chunk, "value": shown})
+    deltas: dict[uuid.UUID, int] = {}
+    for node, thread_id in found.values():
+        was = node.shown and before.get(node.id, node.state) is State.APPROVED
+        delta = int(changes.get(node.id, node.shown) and node.state is State.APPROVED) - int(was)
+        if delta or node.id in changes:  # else readers saw nothing of it, and nothing tells them
+            deltas[thread_id] = deltas.get(thread_id, 0) + delta
+    for thread_id in sorted(deltas):
+        touch_thread(session, thread_id, deltas[thread_id])
 
 
 _CHUNK = 400
@@ -137,70 +219,150 @@ def _chunks(ids: Sequence[uuid.UUID]) -> Iterable[Sequence[uuid.UUID]]:
     return (ids[i : i + _CHUNK] for i in range(0, len(ids), _CHUNK))
 
 
-def _nodes(session: Session, where: ColumnElement[bool]) -> list[Node]:
-    rows = session.execute(select(Comment.id, Comment.parent_id, Comment.state, Comment.shown).where(where))
-    return [Node(id, parent_id, State(state), shown) for id, parent_id, state, shown in rows]
+class _Placed(NamedTuple):
+    node: Node
+    thread_id: uuid.UUID
 
 
-def _node(session: Session, comment_id: uuid.UUID) -> Node:
-    return _nodes(session, Comment.id == comment_id)[0]
+_NODES = select(*(_comments.c[name] for name in ("id", "parent_id", "state", "shown", "thread_id")))
+_NODES_BY_ID, _NODES_BELOW = _NODES.where(_comments.c.id.in_(_IDS)), _NODES.where(_comments.c.parent_id.in_(_IDS))
+_SET_SHOWN = update(_comments).where(_comments.c.id.in_(_IDS)).values(shown=bindparam("value"))
 
 
-def _start_of_branch(session: Session, comment_id: uuid.UUID) -> Node:
-    """The comment, or the topmost of the deleted ones right above it: their empty places come and go with it."""
-    node = _node(session, comment_id)
-    while node.parent_id is not None:
-        above = _node(session, node.parent_id)
-        if above.state is not State.DELETED:
-            break
-        node = above
-    return node
+def _nodes(session: Session, statement: Any, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, _Placed]:
+    rows = (row for chunk in _chunks(list(ids)) for row in session.execute(statement, {"ids": chunk}))
+    return {row[0]: _Placed(Node(row[0], row[1], State(row[2]), row[3]), row[4]) for row in rows}
 
 
-def _branch(session: Session, start: Node) -> list[Node]:
-    """The whole branch below ``start``, parents before children."""
-    nodes = [start]
-    level: list[uuid.UUID] = [start.id]
+def _starts_of_branches(
+    session: Session, ids: Iterable[uuid.UUID]
+) -> tuple[dict[uuid.UUID, _Placed], dict[uuid.UUID, _Placed]]:
+    """Of each comment itself, or the topmost of the deleted ones right above it: their empty places come and go with
+    it. And what is right above them.
+    """
+    starts: dict[uuid.UUID, _Placed] = {}
+    above: dict[uuid.UUID, _Placed] = {}
+    rising = _nodes(session, _NODES_BY_ID, ids)
+    while rising:
+        found = _nodes(session, _NODES_BY_ID, {one.node.parent_id for one in rising.values() if one.node.parent_id})
+        above |= found
+        deleted = {one.node.id: one for one in found.values() if one.node.state is State.DELETED}
+        starts |= {id: one for id, one in rising.items() if one.node.parent_id not in deleted}
+        rising = deleted
+    return starts, above
+
+
+def _with_replies(session: Session, starts: Mapping[uuid.UUID, _Placed]) -> dict[uuid.UUID, _Placed]:
+    """The whole branches below ``starts``."""
+    found = dict(starts)
+    level = list(starts)
     while level:
-        found = [node for chunk in _chunks(level) for node in _nodes(session, Comment.parent_id.in_(chunk))]
-        nodes += found
-        level = [node.id for node in found]
+        new = {id: one for id, one in _nodes(session, _NODES_BELOW, level).items() if id not in found}
+        found |= new
+        level = list(new)
+    return found
+
+
+def _branch(top: Node, children: Mapping[uuid.UUID | None, list[Node]]) -> list[Node]:
+    """``top`` and all below it, parents before children."""
+    nodes = [top]
+    for node in nodes:  # grows as it goes
+        nodes += children.get(node.id, [])
     return nodes
 
 
+class Shown(NamedTuple):
+    """What is read of a comment to show it to readers."""
+
+    id: uuid.UUID
+    parent_id: uuid.UUID | None
+    root_id: uuid.UUID
+    author_name: str
+    author_url: str | None
+    avatar: str
+    body_html: str
+    created_at: datetime
+    edited_at: datetime | None
+    votes: int
+    state: str
+
+
 _SHOWN: ColumnElement[bool] = literal_column("comments.shown")
-_IS_ROOT = Comment.parent_id.is_(None)
+_IS_ROOT, _IS_REPLY = _comments.c.parent_id.is_(None), _comments.c.parent_id.is_not(None)
+_SELECT_SHOWN = select(*(_comments.c[name] for name in Shown._fields))
+_BY_AGE = (_comments.c.created_at, _comments.c.id)
 
 
 def shown_roots(
     session: Session, thread_id: uuid.UUID, *, sort: str, limit: int, after: Place | None
-) -> Sequence[Comment]:
+) -> Sequence[Shown]:
     """Comments that stand under the article itself, sorted ``oldest``, ``newest`` or ``top``, behind ``after``."""
-    column = Comment.votes if sort == "top" else Comment.created_at
-    statement = select(Comment).where(Comment.thread_id == thread_id, _SHOWN, _IS_ROOT)
-    return _page(session, statement, column, descending=sort != "oldest", limit=limit, after=after)
+    given = {"of": thread_id, "limit": limit} | _place(after)
+    return [Shown._make(row) for row in session.execute(_roots(sort, after is not None), given)]
 
 
-def shown_replies(session: Session, root_ids: Sequence[uuid.UUID], *, limit: int) -> Sequence[Comment]:
+@lru_cache
+def _roots(sort: str, behind: bool) -> Any:
+    statement = _SELECT_SHOWN.where(_comments.c.thread_id == bindparam("of"), _SHOWN, _IS_ROOT)
+    return _sorted(statement, "votes" if sort == "top" else "created_at", descending=sort != "oldest", behind=behind)
+
+
+def shown_replies(session: Session, root_ids: Sequence[uuid.UUID], *, limit: int) -> Sequence[Shown]:
     """For each root up to ``limit`` replies of any depth, oldest first, in one query."""
     if not root_ids:
         return []
+    places = next((size for size in _PAGES if size >= len(root_ids)), len(root_ids))
+    roots = [*root_ids, *[_NOBODY] * (places - len(root_ids))]
+    given: dict[str, Any] = {f"root{number}": root_id for number, root_id in enumerate(roots)}
+    rows = session.execute(_replies_of(places), {**given, "limit": limit})
+    return [Shown._make(row) for row in rows]
+
+
+_PAGES = (1, 2, 5, 10, 20, 35, 50, 75, 100)
+"""For so many roots there is a statement; what is left over is filled up, so that few have to be built."""
+
+_NOBODY = uuid.UUID(int=0)
+
+
+@lru_cache(maxsize=128)
+def _replies_of(roots: int) -> Any:
     branches = [
-        select(Comment.id)
-        .where(Comment.root_id == root_id, _SHOWN, Comment.parent_id.is_not(None))
-        .order_by(Comment.created_at, Comment.id)
-        .limit(limit)
+        select(_comments.c.id)
+        .where(_comments.c.root_id == bindparam(f"root{number}"), _SHOWN, _IS_REPLY)
+        .order_by(*_BY_AGE)
+        .limit(bindparam("limit", type_=Integer))
         .subquery()
-        for root_id in root_ids
+        for number in range(roots)
     ]
     ids = union_all(*(select(branch.c.id) for branch in branches))
-    return session.scalars(select(Comment).where(Comment.id.in_(ids)).order_by(Comment.created_at, Comment.id)).all()
+    return _SELECT_SHOWN.where(_comments.c.id.in_(ids)).order_by(*_BY_AGE)
 
 
-def more_replies(session: Session, root_id: uuid.UUID, *, limit: int, after: Place) -> Sequence[Comment]:
+def more_replies(session: Session, root_id: uuid.UUID, *, limit: int, after: Place) -> Sequence[Shown]:
     """Further replies below one root, oldest first, behind ``after``."""
-    statement = select(Comment).where(Comment.root_id == root_id, _SHOWN, Comment.parent_id.is_not(None))
-    return _page(session, statement, Comment.created_at, descending=False, limit=limit, after=after)
+    given = {"of": root_id, "limit": limit} | _place(after)
+    return [Shown._make(row) for row in session.execute(_more_replies(), given)]
+
+
+@lru_cache
+def _more_replies() -> Any:
+    statement = _SELECT_SHOWN.where(_comments.c.root_id == bindparam("of"), _SHOWN, _IS_REPLY)
+    return _sorted(statement, "created_at", descending=False, behind=True)
+
+
+def _place(after: Place | None) -> dict[str, Any]:
+    return {} if after is None else {"after_value": after[0], "after_id": after[1]}
+
+
+def _sorted(statement: Select[Any], column: str, *, descending: bool, behind: bool) -> Select[Any]:
+    """A keyset page by ``column`` and id, for the values of ``_place`` and a ``limit``."""
+    by = (_comments.c[column], _comments.c.id)
+    if behind:
+        place = tuple_(*by)
+        end = tuple_(bindparam("after_value", type_=by[0].type), bindparam("after_id", type_=Id()))
+        statement = statement.where(place < end if descending else place > end)
+    order = tuple(one.desc() for one in by) if descending else by
+    return statement.order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
 def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | None, limit: int) -> Sequence[Any]:
@@ -221,10 +383,20 @@ def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | No
 
 def identical_comments(session: Session, site_id: uuid.UUID, exact: bytes, since: datetime, limit: int) -> list[Any]:
     """``(id, thread_id, state)`` of comments of the same text since then, newest first."""
-    statement = select(Comment.id, Comment.thread_id, Comment.state).where(
-        Comment.site_id == site_id, Comment.exact == exact, Comment.created_at >= since
-    )
-    return list(session.execute(statement.order_by(Comment.created_at.desc()).limit(limit)))
+    given = {"site": site_id, "exact": exact, "since": since, "limit": limit}
+    return list(session.execute(_IDENTICAL, given))
+
+
+_SINCE = (_comments.c.site_id == bindparam("site"), _comments.c.created_at >= bindparam("since"))
+_LIMIT = bindparam("limit", type_=Integer)
+_IDENTICAL = (
+    select(_comments.c.id, _comments.c.thread_id, _comments.c.state)
+    .where(_comments.c.exact == bindparam("exact"), *_SINCE)
+    .order_by(_comments.c.created_at.desc())
+    .limit(_LIMIT)
+)
+_OF_NETWORK = select(_comments.c.id).where(_comments.c.network_key == bindparam("network"), *_SINCE).limit(_LIMIT)
+_COUNT_OF_NETWORK = select(func.count()).select_from(_OF_NETWORK.subquery())
 
 
 def similar_comments(session: Session, site_id: uuid.UUID, bands: Sequence[int], limit: int) -> list[Any]:
@@ -234,59 +406,85 @@ def similar_comments(session: Session, site_id: uuid.UUID, bands: Sequence[int],
     """
     if not bands:
         return []
+    given: dict[str, Any] = {f"band{number}": band for number, band in enumerate(sorted(set(bands)))}
+    return list(session.execute(_similar(len(given)), {**given, "site": site_id, "limit": limit}))
+
+
+@lru_cache
+def _similar(bands: int) -> Any:
     newest = [
-        select(Fingerprint.comment_id)
-        .where(Fingerprint.site_id == site_id, Fingerprint.band == band)
-        .order_by(Fingerprint.comment_id.desc())
-        .limit(limit)
+        select(_fingerprints.c.comment_id)
+        .where(_fingerprints.c.site_id == bindparam("site"), _fingerprints.c.band == bindparam(f"band{number}"))
+        .order_by(_fingerprints.c.comment_id.desc())
+        .limit(_LIMIT)
         .subquery()
-        for band in sorted(set(bands))
+        for number in range(bands)
     ]
     ids = union_all(*(select(band.c.comment_id) for band in newest))
-    statement = select(Comment.id, Comment.thread_id, Comment.state, Comment.simhash, Comment.exact)
-    return list(session.execute(statement.where(Comment.id.in_(ids))))
+    columns = (_comments.c[name] for name in ("id", "thread_id", "state", "simhash", "exact"))
+    return select(*columns).where(_comments.c.id.in_(ids))
 
 
 def recent_of_network(session: Session, site_id: uuid.UUID, network_key: bytes, since: datetime, limit: int) -> int:
     """How many comments came from this network since then, counted up to ``limit``."""
-    rows = (
-        select(Comment.id)
-        .where(Comment.site_id == site_id, Comment.network_key == network_key, Comment.created_at >= since)
-        .limit(limit)
-        .subquery()
-    )
-    return session.scalar(select(func.count()).select_from(rows)) or 0
+    given = {"site": site_id, "network": network_key, "since": since, "limit": limit}
+    return session.scalar(_COUNT_OF_NETWORK, given) or 0
+
+
+_AUTHOR = select(Author).where(Author.site_id == bindparam("site"), Author.id == bindparam("of"))
+_INSERT_AUTHOR = insert(_authors)
+_FORGET_NAME = update(_authors).where(_authors.c.id == bindparam("of")).values(name="")
+_LOCK_AUTHORS = select(_authors.c.id).where(_authors.c.id.in_(_IDS)).order_by(_authors.c.id)
+_LOCK_AUTHORS = _LOCK_AUTHORS.with_for_update(key_share=True)
+_COUNT = (
+    update(_authors)
+    .where(_authors.c.id == bindparam("of"))
+    .values({name: _authors.c[name] + bindparam(f"more_{name}") for name in ("approved", "rejected", "spam")})
+)
+
+
+def add_author(session: Session, site_id: uuid.UUID, name: str, now: datetime) -> uuid.UUID:
+    """Store a new author; returns the id."""
+    author_id: uuid.UUID = new_id()
+    session.execute(_INSERT_AUTHOR, {"id": author_id, "site_id": site_id, "name": name, "created_at": now})
+    return author_id
 
 
 def author_of_site(session: Session, site_id: uuid.UUID, author_id: uuid.UUID) -> Author | None:
     """The author, if they are of this site."""
-    return session.scalar(select(Author).where(Author.site_id == site_id, Author.id == author_id))
+    return session.scalar(_AUTHOR, {"site": site_id, "of": author_id})
 
 
 def forget_name(session: Session, author_id: uuid.UUID) -> None:
     """Remove the name that an author had."""
-    session.execute(update(Author).where(Author.id == author_id).values(name=""))
+    session.execute(_FORGET_NAME, {"of": author_id})
 
 
-_RECORD = {State.APPROVED: Author.approved, State.REJECTED: Author.rejected, State.SPAM: Author.spam}
+_RECORD = {State.APPROVED: "more_approved", State.REJECTED: "more_rejected", State.SPAM: "more_spam"}
 
 
 def lock_authors(session: Session, author_ids: Iterable[uuid.UUID]) -> None:
     """Before the records of several authors change: in one order, so that two never wait for each other."""
     if is_postgres(session):
-        locked = select(Author.id).where(Author.id.in_(set(author_ids))).order_by(Author.id)
-        session.execute(locked.with_for_update(key_share=True)).all()
+        session.execute(_LOCK_AUTHORS, {"ids": list(set(author_ids))}).all()
 
 
 def count_for_author(session: Session, author_id: uuid.UUID, before: State | None, after: State) -> None:
     """Keep an author's record when one of their comments moves; only approved, rejected and spam count."""
-    values: dict[Any, Any] = {}
-    if before in _RECORD:
-        values[_RECORD[before]] = _RECORD[before] - 1
-    if after in _RECORD:
-        values[_RECORD[after]] = _RECORD[after] + 1
-    if values:
-        session.execute(update(Author).where(Author.id == author_id).values(values))
+    count_for_authors(session, [(author_id, before, after)])
+
+
+def count_for_authors(session: Session, moves: Iterable[tuple[uuid.UUID, State | None, State]]) -> None:
+    """The same for several comments, each with its author, in the order of the authors."""
+    more: dict[uuid.UUID, dict[str, int]] = {}
+    for author_id, before, after in moves:
+        record = more.setdefault(author_id, dict.fromkeys(_RECORD.values(), 0))
+        for state, one in ((before, -1), (after, 1)):
+            if state in _RECORD:
+                record[_RECORD[state]] += one
+    rows = [{"of": author_id, **more[author_id]} for author_id in sorted(more) if any(more[author_id].values())]
+    if rows:
+        session.execute(_COUNT, rows)
 
 
 # --- the queue -------------------------------------------------------------------------------------------------
@@ -311,16 +509,65 @@ class QueueQuery:
     now: datetime | None = None
 
 
-def queue_page(session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None) -> Sequence[Comment]:
-    """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first)."""
+_QUEUED = (
+    *("id", "site_id", "thread_id", "parent_id", "author_id", "author_name", "author_url", "author_proven", "avatar"),
+    *("email_domain", "body", "body_html", "state", "version", "created_at", "edited_at", "risk", "scores", "reasons"),
+    *("reports", "claimed_name", "claimed_until"),
+)
+_SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
+
+
+def queue_page(
+    session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None
+) -> Sequence[Row[Any]]:
+    """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first), with what moderators see."""
+    sites = _sites(query)
+    if sites is not None:
+        given = _of_site(sites) | {"limit": limit} | _place(after)
+        return session.execute(_plain_page(query.state, bool(sites), sort, after is not None), given).all()
     column: Any = Comment.risk if sort == "risk" else Comment.created_at
-    return _page(session, _queue(session, query), column, descending=sort != "oldest", limit=limit, after=after)
+    statement = _queue(session, query).with_only_columns(*_SELECT_QUEUED.selected_columns)
+    return _page(session, statement, column, descending=sort != "oldest", limit=limit, after=after)
+
+
+def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
+    """The one site of a query without any filter (none: all sites); None for another query."""
+    if query.sites is not None and len(query.sites) != 1:
+        return None
+    filters = (query.thread, query.text, query.author, query.signal, query.min_risk, query.reported)
+    if any(one is not None for one in (*filters, query.before, query.after, query.claimed)):
+        return None
+    return list(query.sites or ())
+
+
+@lru_cache
+def _plain_page(state: State, one_site: bool, sort: str, behind: bool) -> Any:
+    column = "risk" if sort == "risk" else "created_at"
+    return _sorted(_plain(_SELECT_QUEUED, state, one_site), column, descending=sort != "oldest", behind=behind)
+
+
+@lru_cache
+def _plain_estimate(state: State, one_site: bool) -> Any:
+    rows = _plain(select(_comments.c.id), state, one_site).limit(ESTIMATE_LIMIT)
+    return select(func.count()).select_from(rows.subquery())
+
+
+def _plain(statement: Select[Any], state: State, one_site: bool) -> Select[Any]:
+    statement = statement.where(literal_column(f"comments.state = '{state.value}'"))
+    return statement.where(_comments.c.site_id == bindparam("site")) if one_site else statement
 
 
 def queue_estimate(session: Session, query: QueueQuery) -> int:
     """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more"."""
+    sites = _sites(query)
+    if sites is not None:
+        return session.scalar(_plain_estimate(query.state, bool(sites)), _of_site(sites)) or 0
     rows = _queue(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def _of_site(sites: Sequence[uuid.UUID]) -> dict[str, Any]:
+    return {"site": sites[0]} if sites else {}
 
 
 def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
@@ -425,29 +672,36 @@ class Surroundings:
     """What a moderator sees beside a page of comments, by id."""
 
     sites: Mapping[uuid.UUID, str]
-    threads: Mapping[uuid.UUID, Thread]
-    authors: Mapping[uuid.UUID, Author]
-    parents: Mapping[uuid.UUID, Comment]
-    signals: Mapping[uuid.UUID, list[SignalRow]]
+    threads: Mapping[uuid.UUID, Row[Any]]
+    authors: Mapping[uuid.UUID, Row[Any]]
+    parents: Mapping[uuid.UUID, Row[Any]]
+    signals: Mapping[uuid.UUID, list[Row[Any]]]
 
 
-def surroundings_of(session: Session, comments: Sequence[Comment]) -> Surroundings:
+_SIGNALS = select(*(_signals.c[name] for name in ("comment_id", "name", "weight", "available", "evidence")))
+_SIGNALS = _SIGNALS.where(_signals.c.comment_id.in_(_IDS)).order_by(_signals.c.name)
+_RECORDS = select(*(_authors.c[name] for name in ("id", "approved", "rejected", "spam")))
+_RECORDS = _RECORDS.where(_authors.c.id.in_(_IDS))
+_PARENTS = select(*(_comments.c[name] for name in ("id", "author_name", "body_html", "state")))
+_PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
+
+
+def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
     """Sites, threads, authors, parents and signals of the comments, in five queries whatever their number."""
-    signals: dict[uuid.UUID, list[SignalRow]] = {comment.id: [] for comment in comments}
-    for row in session.scalars(select(SignalRow).where(SignalRow.comment_id.in_(signals)).order_by(SignalRow.name)):
+    signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
+    for row in session.execute(_SIGNALS, {"ids": list(signals)}):
         signals[row.comment_id].append(row)
-    site_ids = {comment.site_id for comment in comments}
     return Surroundings(
-        sites={id: key for id, key in session.execute(select(Site.id, Site.key).where(Site.id.in_(site_ids)))},
-        threads=_by_id(session, Thread, {comment.thread_id for comment in comments}),
-        authors=_by_id(session, Author, {comment.author_id for comment in comments}),
-        parents=_by_id(session, Comment, {comment.parent_id for comment in comments if comment.parent_id}),
+        sites=site_keys(session, {comment.site_id for comment in comments}),
+        threads=thread_names(session, {comment.thread_id for comment in comments}),
+        authors=_by_id(session, _RECORDS, {comment.author_id for comment in comments}),
+        parents=_by_id(session, _PARENTS, {comment.parent_id for comment in comments if comment.parent_id}),
         signals=signals,
     )
 
 
-def _by_id(session: Session, table: Any, ids: set[Any]) -> dict[uuid.UUID, Any]:
-    return {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))} if ids else {}
+def _by_id(session: Session, statement: Any, ids: set[Any]) -> dict[uuid.UUID, Any]:
+    return {row.id: row for row in session.execute(statement, {"ids": list(ids)})} if ids else {}
 
 
 def reports_of(session: Session, comment_id: uuid.UUID, limit: int) -> Sequence[Report]:
@@ -478,17 +732,17 @@ def oldest_waiting(session: Session, site_ids: Sequence[uuid.UUID]) -> datetime 
 
 def _page(
     session: Session,
-    statement: Select[Comment],
+    statement: Select[Any],
     column: Any,
     *,
     descending: bool,
     limit: int,
     after: Place | None,
-) -> Sequence[Comment]:
+) -> Sequence[Row[Any]]:
     """A keyset page by ``column`` and id."""
     if after is not None:
         kind = Utc() if isinstance(after[0], datetime) else Float() if isinstance(after[0], float) else None
         place, end = tuple_(column, Comment.id), tuple_(*after, types=[kind or column.type, Id()])
         statement = statement.where(place < end if descending else place > end)
     order = (column.desc(), Comment.id.desc()) if descending else (column, Comment.id)
-    return session.scalars(statement.order_by(*order).limit(limit)).all()
+    return session.execute(statement.order_by(*order).limit(limit)).all()
