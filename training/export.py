@@ -22,12 +22,12 @@ VERSION = "2026.11"
 
 CALIBRATED_ON = ("wiki", "wiki_rare", "civil")
 FALSE_ALARMS = {
-    "toxicity": 0.14,
+    "toxicity": 0.08,
     "severe_toxicity": 0.002,
-    "obscene": 0.03,
+    "obscene": 0.02,
     "threat": 0.005,
     "insult": 0.09,
-    "identity_attack": 0.006,
+    "identity_attack": 0.003,
 }
 """For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
 than a third of the raters found toxic (Civil Comments). That is a hard measure: the corpus that we have was picked for
