@@ -63,7 +63,7 @@ errorlog = "-"
 loglevel = "warning"
 
 
-class Logger(glogging.Logger):  # type: ignore[misc]
+class _Logger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's own messages, without what they would quote: the caller's address, the request line, a traceback."""
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         self.error(f"{text}: {kind.__name__}" if kind else text)
 
 
-logger_class = Logger
+logger_class = _Logger
 
 
 def _write_problem(client: Any, status: int, reason: str, detail: str) -> None:
