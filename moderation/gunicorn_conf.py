@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import uuid
 from typing import Any
 
 from gunicorn import glogging, util
@@ -32,8 +33,9 @@ graceful_timeout = 20
 # Long enough for a proxy to use a connection again, short enough not to keep threads' sockets for idle browsers.
 keepalive = 5
 
-# Request line and headers, in bytes and lines: no call of ours has more, a flood of headers ends early.
-limit_request_line = 4094
+# Request line and headers, in bytes and lines: the counts of a hundred threads have the longest line (gunicorn allows
+# no more), a flood of headers ends early.
+limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 
@@ -89,7 +91,8 @@ def _write_problem(client: Any, status: int, reason: str, detail: str) -> None:
         problem["detail"] = "The request line or a header is over the limit."
     body = json.dumps(problem)
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1"))
+    head += f"X-Request-Id: {uuid.uuid4().hex}\r\nContent-Length: {len(body)}\r\n"
+    util.write_nonblock(client, f"{head}\r\n{body}".encode("latin-1"))
 
 
 # gunicorn has no setting for the page that it sends itself.

@@ -648,11 +648,11 @@ class Released(Schema):
 
 
 class DecisionMade(Schema):
-    """A decision; ``decision_id`` takes it back."""
+    """A decision; ``decision_id`` takes it back, which is answered with the action ``undo``."""
 
     decision_id = Identifier(required=True)
     id = Identifier(required=True)
-    action = _choice(Action, required=True)
+    action = _choice((*Action, "undo"), required=True)
     from_state = _choice(State, required=True)
     state = _choice(State, required=True)
     created_at = Time(required=True)

@@ -206,6 +206,8 @@ def test_a_decision_and_its_undo_through_the_queue(client, people, submit, decid
     assert decision["state"] == "approved"
     undone = client.post(f"/api/v1/decisions/{decision['decision_id']}/undo", headers=people.bearer("moderator"))
     assert undone.get_json()["state"] == "pending"
+    described = client.get("/openapi.json").get_json()["components"]["schemas"]["DecisionMade"]["properties"]["action"]
+    assert undone.get_json()["action"] in described["enum"]
     assert client.get(LIST).get_json()["total"] == 0
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -141,7 +142,11 @@ def test_serve_answers_what_is_no_request_as_a_problem_and_logs_nothing_of_it(
         head, _, body = answer.partition(b"\r\n\r\n")
         assert status in head.splitlines()[0]
         assert b"application/problem+json" in head
+        assert b"\r\nX-Request-Id: " in head
         assert json.loads(body)["status"] == int(status)
+    counts = "&".join(f"thread={'k' * 60}{number}" for number in range(100))
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(f"{service.url()}/api/v1/sites/no-such-site/comments/counts?{counts}")
     service.until(lambda: service.output.count("could not be read") == 2)
     assert "ana@example.org" not in service.output
     assert "ip=" not in service.output
