@@ -241,6 +241,11 @@ def hateful_held_out() -> list[str]:
     return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=True)]
 
 
+def people_trained() -> list[tuple[str, str]]:
+    """The identity terms of training: one, many."""
+    return _people(held_out=False)
+
+
 def _people(*, held_out: bool) -> list[tuple[str, str]]:
     pairs = [tuple(entry.split("|")) for entry in _split(PEOPLE)]
     return [(one, many) for one, many in pairs if (bucket(one) < 3) == held_out]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import contrast
+from training import contrast, contrast_grammar
 from training.heldout import bucket, is_calibration, is_test, letters
 
 LABELS = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
@@ -142,11 +142,27 @@ def _lexicon() -> Iterator[Row]:
         yield Row(line["text"], (severity, NO, severity, 0.0, NO, group), 0.3, "lexicon")
 
 
+GRAMMAR_WEIGHT = 0.35
+"""Weight of a sentence put together from parts: there are many, and they are alike."""
+
+
 def _contrast() -> Iterator[Row]:
     for sentence in contrast.sentences():
         if not sentence.held_out:
             labels = (1.0, NO, 0.0, NO, NO, 1.0) if sentence.hateful else CLEAN
             yield Row(sentence.text, labels, sentence.weight, "contrast")
+    for text, labels in contrast_grammar.sentences(contrast.people_trained(), _slurs()):
+        yield Row(text, labels, GRAMMAR_WEIGHT, "contrast")
+
+
+def _slurs() -> list[str]:
+    """Nouns of the lexicon that insult a group of people, one word each."""
+    kinds = ("racial / ethnic slurs", "sexual orientation / gender")
+    return [
+        line["text"]
+        for line in _read("lexicon_surge_profanity_1598.csv")
+        if line["category_1"] in kinds and float(line["severity_rating"]) >= 1.6 and line["text"].isalpha()
+    ]
 
 
 def ordinary_news(all_rows: Sequence[Row]) -> list[str]:

@@ -69,7 +69,7 @@ def trained(
     dice, epochs = random.Random(args.seed), args.epochs
     labels = np.array([row.labels for row in kept], dtype=np.float32)
     weights = np.array([[row.weight] for row in kept], dtype=np.float32) * ~np.isnan(labels)
-    labels = np.nan_to_num(labels)
+    labels, mean_weight = np.nan_to_num(labels), float(weights.sum() / weights.size)
     initial = pretrained(sequences, len(lexicon.vocabulary))
     tell("word vectors")
     network = Network(len(lexicon.vocabulary), initial)
@@ -85,7 +85,7 @@ def trained(
         total, count = 0.0, 0
         for batch in _batches(sequences, dice):
             loss = _loss(
-                network, lexicon, [sequences[at] for at in batch], labels[batch], weights[batch], sources[batch]
+                network, lexicon, [sequences[at] for at in batch], labels[batch], weights[batch], sources[batch], mean_weight
             )
             optimiser.zero_grad()
             loss.backward()
@@ -120,15 +120,20 @@ def _loss(
     labels: np.ndarray,
     weights: np.ndarray,
     sources: np.ndarray,
+    mean_weight: float,
 ) -> torch.Tensor:
-    """Binary cross-entropy over the labels that are known, by source weight."""
+    """Binary cross-entropy over the labels that are known, by source weight.
+
+    Divided by the same figure for all batches: these are of texts of like length, and so of like sources, and each
+    would else count the same whatever its rows weigh.
+    """
     padded, mask = _padded(ids)
     vectors = network.vectors(padded, lexicon, UNKNOWN_SHARE)
     vectors = vectors * (torch.rand(mask.shape) >= DROPPED_WORDS)[:, :, None]
     logits = network(vectors, mask, torch.from_numpy(sources))
     known = torch.from_numpy(weights)
     each = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(labels), reduction="none")
-    return (each * known).sum() / (known.sum() / LABELS).clamp(min=1)
+    return (each * known).sum() / (BATCH * mean_weight)
 
 
 def _padded(ids: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
