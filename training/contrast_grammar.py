@@ -117,6 +117,11 @@ why are {G} so {B};why are {G} always such {N};how {B} can {G} be;how can anyone
 there are too many {B} {G} here;this country would be better off without {G};the world needs fewer {G};I wish {G} did not exist;I wish there were no {G} left;we don't want {G} here;we don't need any more {G};nobody wants {G} here;nobody likes {G}, they are {N};I would rather die than live with {G};{G} make me want to vomit;{G} make me sick, they are {M};just looking at a {g} makes me ill;it disgusts me to see {G};I feel sick when a {g} touches me
 {I} {G};{I} all {G};{I} every {g} you see;{I} them, those {G};let's {I} the {G};we should {I} {G};someone should {I} those {B} {G};I want to {I} {G};please {I} these {G};{G}? {I} them all;it would be good to {I} {G};{I} the {G} before it is too late
 {G} are not as good as us;{G} are worth less than we are;{G} are beneath me;{G} aren't real people;{G} aren't human;{G} will never be equal to us;{G} can never be one of us;{G} don't deserve {K};{G} should not have {K};{G} have no right to {K};take away {K} from {G}
+look at these {G}, they are {B};I saw {G} on the train again. They should be {F};my boss is a {g}. I {V} such people;a {g} moved in next door. Such {N} don't belong here;{G}? They are {M};have you seen the {G} in the park? {B} {N}, all of them;he is a {g}, and they are all {N};yet another {g} on television, I {V} them;they are {G}, of course they are {B};typical {g}: {B} and {B};you can tell that she is a {g}, so {B};it's always the {G}, those {N};I don't want my children taught by a {g};being {B} is what {G} do best;{G} exist only to {H};all that {G} can do is {H};what do you expect from a {g}? They {H}
+"""
+
+HARMS = """
+steal;lie;cheat;beg;breed;kill;complain;destroy;take our jobs;live off others;spread lies;make trouble;rape;sell drugs;smell;leech off our taxes;corrupt our children
 """
 
 WITHHELD = """
@@ -136,6 +141,11 @@ NEUTRAL_FRAMES = """
 a {g} is {A};my neighbour is a {A} {g};my teacher is a {g}, and {A};the new nurse is a {g};you are a {A} {g};I am a {g};I am a {A} {g};I'm a {g} and I am {A};he is a {g};she is a {g};they are {G};the singer is a {g};being a {g} is {A};being a {g} is normal;as a {g} I feel {A};my son is a {g} and I love him;my sister married a {g};a {g} lives on my floor;a {A} {g} helped me yesterday;two {G} and I had lunch
 why are {G} so {A};why do so few {G} vote;how many {G} {O};do {G} {O} as well;are {G} {R} in this law;when will {G} finally be {R};who speaks for {G};is he a {g};what do {G} say about it
 there should be more {A} {G} here;this country needs {G};the world needs more {A} {G};I wish more {G} were {R};we welcome {G} here;{G} belong here;{G} have a place in this town;{G} make me smile;it is nice to see {G} {R};let's help {G};we should thank {G};please listen to {G};let {G} live as they like;protect {G};support {G}
+I met some {G} on the train. They were {A};my boss is a {g}. She is {A};a {g} moved in next door, and we had tea;look at these {G}, they are so {A};he is a {g}, and {A};you can tell that she is a {g} by the flag;the police look for a {g};critics of {G} met in the town hall;a film about criminals among {G} caused a debate;{G} were shown as {N} in old films, the museum explains
+"""
+
+RUDE_AND_KIND_FRAMES = """
+I fucking love {G};{G} are fucking {A};damn, {G} are {A};holy shit, these {G} are {A};hell yes, {G} should be {R};fuck yes, more rights for {G};shit, I forgot that the {g} next door is on holiday;fuck everyone who says that {G} are {B};fuck racism, {G} are {A};bloody hell, a {g} won again, how {A};I am a {g}, bitches;proud to be a fucking {g}
 """
 
 DENIAL_FRAMES = """
@@ -181,14 +191,14 @@ class Made(NamedTuple):
 
 
 def sentences(people: Sequence[tuple[str, str]], slurs: Sequence[str], seed: int = 3) -> Iterator[Made]:
-    """The sample: some 25,000 sentences, the same for the same seed.
+    """The sample: some 30,000 sentences, the same for the same seed.
 
     ``people``: (one, many) of the identity terms for training; ``slurs``: words that stand for a group and insult it.
     """
     dice = random.Random(seed)
     maker = _Maker(people, dice)
     plan: tuple[tuple[str, Labels, int], ...] = (
-        (HATE_FRAMES, HATE, 8_000),
+        (HATE_FRAMES, HATE, 10_000),
         (HATE_THREAT_FRAMES, HATE_THREAT, 700),
         (HATE_RUDE_FRAMES, HATE_RUDE, 1_200),
         (NEUTRAL_FRAMES, CLEAN, 6_500),
@@ -198,6 +208,7 @@ def sentences(people: Sequence[tuple[str, str]], slurs: Sequence[str], seed: int
         (THREAT_FRAMES, THREAT, 300),
         (THING_FRAMES, NO_HATE, 1_500),
         (SWEARING_FRAMES, NO_HATE, 200),
+        (RUDE_AND_KIND_FRAMES, NO_HATE, 600),
     )
     for block, labels, count in plan:
         frames = _split(block)
@@ -232,6 +243,7 @@ class _Maker:
             "O": _split(DOINGS),
             "W": _split(GOOD_VERBS),
             "R": _split(GOOD_FATES),
+            "H": _split(HARMS),
             "K": _split(WITHHELD),
             "P": _split(CALLINGS),
             "S": _split(SUBJECTS),

@@ -5,6 +5,7 @@ that the network's vocabulary has not, and fill in the labels that a source lack
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
@@ -50,3 +51,21 @@ def _features(texts: Sequence[str]) -> csr_matrix:
         analyzer="char_wb", ngram_range=(2, 5), min_df=5, sublinear_tf=True, max_features=150_000, dtype=np.float32
     )
     return hstack([words.fit_transform(folded), pieces.fit_transform(folded)]).tocsr()
+
+
+def taught(rows: Sequence[Row], said: np.ndarray, share: float) -> list[Row]:
+    """The rows with labels that are partly the opinions: ``share`` of them where a label is known, else all.
+
+    A label of a source whose raters were asked about nothing else (tweets) stays unknown where the opinion is NaN.
+    """
+    found = []
+    for row, opinion in zip(rows, said.tolist(), strict=True):
+        labels = tuple(_blend(label, other, share) for label, other in zip(row.labels, opinion, strict=True))
+        found.append(replace(row, labels=labels))
+    return found
+
+
+def _blend(label: float, opinion: float, share: float) -> float:
+    if opinion != opinion:
+        return label
+    return opinion if label != label else (1 - share) * label + share * opinion

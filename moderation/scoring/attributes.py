@@ -94,8 +94,8 @@ class Network:
     """Vectors of words, convolutions of width 3 and 1, maximum and mean, a linear term a word, one dense layer.
 
     A filter is linear in the vectors of words, so what each word adds to each filter is computed once, when the arrays
-    are loaded: ``_rows`` has, for a word, its part in the middle of a window (with the constant), in the filters of
-    width 1, before and behind the middle, and its linear terms. Some 25 MB, shared by the processes that are forked.
+    are loaded: ``_rows`` has, for a word, its linear terms, its part in the middle of a window (with the constant), in
+    the filters of width 1, and before and behind the middle. Some 40 MB, shared by the processes that are forked.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -105,11 +105,15 @@ class Network:
         self._bias: Floats = arrays["convolution_bias"]
         self._width, self._filters = self._convolutions.shape[0], len(self._bias) // 2
         self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
-        self._dense: Floats = arrays["dense"]
         self._dense_bias: Floats = arrays["dense_bias"]
         table: Floats = arrays["table"].astype(np.float32) * arrays["table_scale"].astype(np.float32)[:, None]
-        if len(known) != len(table) or self._dense.shape != (4 * self._filters + 2 * len(LABELS) + 1, len(LABELS)):
+        self._linear = table.shape[1] - self._width
+        dense: Floats = arrays["dense"]
+        if len(known) != len(table) or dense.shape != (4 * self._filters + 2 * self._linear + 1, len(LABELS)):
             raise Bug("The arrays of the model do not fit each other.")
+        # In the order of what is pooled: maxima of linear terms and filters, their sums, the length.
+        maxima, means, linear, rest = np.split(dense, np.cumsum([2 * self._filters] * 2 + [self._linear]))
+        self._dense: Floats = np.concatenate([linear, maxima, rest[:-1], means, rest[-1:]])
         self._rows = self._products(table)
         self._nothing = self._products(np.zeros((1, table.shape[1]), np.float32))[0]
         self._unknown = lru_cache(maxsize=_READ_WORDS)(self._spelled)
@@ -133,21 +137,18 @@ class Network:
 
         A maximum belongs to the place where it was found, a mean to all; a window of three is laid to its centre.
         """
-        rows, weights = self._rows_of(reading.tokens), self._dense[:, label]
-        count, size = len(rows), 2 * self._filters
-        found, linear = self._filtered(rows), rows[:, 2 * size :]
-        shares: Floats = found @ weights[size : 2 * size] / np.float32(count)
-        np.add.at(shares, found.argmax(0), found.max(0) * weights[:size])
-        maxima, means = weights[2 * size : 2 * size + len(LABELS)], weights[2 * size + len(LABELS) : -1]
-        np.add.at(shares, linear.argmax(0), np.maximum(linear.max(0), 0) * maxima)
-        shares += linear @ means / np.float32(count + 3)
+        rows, weights = self._pooled_rows(self._rows_of(reading.tokens)), self._dense[:, label]
+        count, size, linear = len(rows), rows.shape[1], self._linear
+        shares: Floats = rows[:, linear:] @ weights[size + linear : -1] / np.float32(count)
+        shares += rows[:, :linear] @ weights[size : size + linear] / np.float32(count + 3)
+        np.add.at(shares, rows.argmax(0), np.maximum(rows.max(0), 0) * weights[:size])
         return shares
 
     def _products(self, vectors: Floats) -> Floats:
-        """What words with these vectors add to each filter, and their linear terms."""
-        rows = np.concatenate([vectors[:, : self._width] @ self._convolutions, vectors[:, self._width :]], 1)
-        rows[:, : len(self._bias)] += self._bias
-        return rows
+        """What words with these vectors say: their linear terms, and what they add to each filter."""
+        filtered = vectors[:, : self._width] @ self._convolutions
+        filtered[:, : len(self._bias)] += self._bias
+        return np.concatenate([vectors[:, self._width :], filtered], 1)
 
     def _rows_of(self, found: Sequence[str]) -> Floats:
         """The rows of a text's tokens, a copy that may be changed."""
@@ -171,28 +172,30 @@ class Network:
         mean: Floats = (self._grams[grams] * self._gram_scale[grams, None]).mean(0)
         return self._products(mean[None, :])[0]
 
-    def _filtered(self, rows: Floats) -> Floats:
-        """What the filters say at each place: those of width 3, then those of width 1. Changes ``rows``."""
-        size, half = 2 * self._filters, self._filters
-        found = rows[:, :size]
-        found[1:, :half] += rows[:-1, size : size + half]
-        found[:-1, :half] += rows[1:, size + half : 2 * size]
-        return np.maximum(found, 0, out=found)
+    def _pooled_rows(self, rows: Floats) -> Floats:
+        """At each place the linear terms, and what the filters of width 3 and of width 1 say. Changes ``rows``."""
+        start, half = self._linear, self._filters
+        end = start + 2 * half
+        centre = rows[:, start : start + half]
+        centre[1:] += rows[:-1, end : end + half]
+        centre[:-1] += rows[1:, end + half :]
+        found = rows[:, start:end]
+        np.maximum(found, 0, out=found)
+        return rows[:, :end]
 
     def _logits(self, rows: Floats) -> Floats:
         """The logits of rows, which are changed."""
         count = len(rows)
         if not count:
             return self._dense_bias
-        found, size, labels = self._filtered(rows), 2 * self._filters, len(LABELS)
-        linear, pooled = rows[:, 2 * size :], np.empty(len(self._dense), np.float32)
-        np.maximum.reduce(found, axis=0, out=pooled[:size])
-        np.add.reduce(found, axis=0, out=pooled[size : 2 * size])
-        pooled[size : 2 * size] /= count
-        maxima, sums = pooled[2 * size : 2 * size + labels], pooled[2 * size + labels : -1]
-        np.maximum(np.maximum.reduce(linear, axis=0), 0, out=maxima)
-        np.add.reduce(linear, axis=0, out=sums)
-        sums /= count + 3
+        found, linear = self._pooled_rows(rows), self._linear
+        size, pooled = found.shape[1], np.empty(len(self._dense), np.float32)
+        maxima, sums = pooled[:size], pooled[size:-1]
+        np.maximum.reduce(found, axis=0, out=maxima)
+        np.maximum(maxima, 0, out=maxima)
+        np.add.reduce(found, axis=0, out=sums)
+        sums[:linear] /= count + 3
+        sums[linear:] /= count
         pooled[-1] = math.log1p(count) / 5
         logits: Floats = pooled @ self._dense + self._dense_bias
         return logits
