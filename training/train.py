@@ -38,6 +38,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
     options.add_argument("--weights", type=Path, help="keep the trained weights in this file, or take them from it")
+    options.add_argument("--only", choices=("spam",), help="train this alone, and keep the network that is there")
     args = options.parse_args()
     torch.set_num_threads(int(os.environ.get("TRAIN_THREADS", "2")))
     began = time.monotonic()
@@ -46,6 +47,9 @@ def main() -> None:
         print(f"[{time.monotonic() - began:6.0f} s] {what}", flush=True)
 
     rows = data.rows()
+    if args.only == "spam":
+        export.write_spam(args.out, rows, tell)
+        return
     kept = data.for_training(rows)
     tell(f"{len(rows)} texts, {len(kept)} rows for training")
     texts = [words(fold(row.text).text)[:MAX_TRAINED_TOKENS] for row in kept]
