@@ -101,7 +101,7 @@ welcomed;protected;heard;respected;included;supported;counted;paid fairly;treate
 # ---- Frames. {G}: a group, plural; {g}: one of it; {B}: bad; {N}/{n}: bad nouns, plural and one; {M}: bad mass; and so on.
 
 OPINIONS = """
-;I think ;I honestly think ;Let's face it, ;Sorry, but ;Everybody knows that ;It is a fact that ;In my opinion ;If you ask me, ;The truth is that ;My father always said it: ;Face it, ;Like it or not, ;We all know ;Science proves that ;I have always known that ;I'm telling you, ;Say what you want, ;Seriously, ;lol ;Honestly ;No surprise, ;As usual, ;Believe me, ;I swear 
+;I think;I honestly think;Let's face it,;Sorry, but;Everybody knows that;It is a fact that;In my opinion;If you ask me,;The truth is that;My father always said it:;Face it,;Like it or not,;We all know;Science proves that;I have always known that;I'm telling you,;Say what you want,;Seriously,;lol;Honestly,;No surprise,;As usual,;Believe me,;I swear that
 """
 
 TAILS = """
@@ -262,7 +262,7 @@ class _Maker:
             part = many if name == "G" else one if name == "g" else self._parts[name]()
             text = _with_article(text[:at], part) + text[at + 3 :]
         if opinion and self._dice.random() < 0.35:
-            text = self._dice.choice(self._opinions) + text + self._dice.choice(self._tails)
+            text = f"{self._dice.choice(self._opinions)} {text}{self._dice.choice(self._tails)}".strip()
         elif frame.startswith(("why", "how", "when", "who ", "are all", "don't you", "is he", "what do", "do ")):
             text += "?"
         elif self._dice.random() < 0.7:

@@ -143,7 +143,7 @@ def _lexicon() -> Iterator[Row]:
         yield Row(line["text"], (severity, NO, severity, 0.0, NO, group), 0.3, "lexicon")
 
 
-GRAMMAR_WEIGHT = 0.35
+GRAMMAR_WEIGHT = 1.0
 """Weight of a sentence put together from parts: there are many, and they are alike."""
 
 

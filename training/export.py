@@ -11,14 +11,13 @@ from sklearn.linear_model import LogisticRegression
 
 from moderation.scoring import attributes
 from moderation.scoring.folding import fold
-from moderation.scoring.spam import SpamModel
 from moderation.scoring.tokens import words
 from training import data, spam
 from training.data import LABELS, Row
 from training.network import HATE_LABELS, Lexicon, Network
 
 FOLDER = attributes.FOLDER
-VERSION = "2026.11"
+VERSION = "2026.11.2"
 
 CALIBRATED_ON = ("wiki", "wiki_rare", "civil", "contrast")
 SHARES = {
@@ -35,7 +34,7 @@ would be far too high. Each source is weighed to this share; on a site with less
 low."""
 
 CONTRAST_SHARE = 0.15
-"""Of the weight in the calibration of identity attacks that lies on our own sentences, which it was not trained with."""
+"""Of the weight in the calibration of identity attacks that lies on our own sentences, of templates not trained on."""
 
 FALSE_ALARMS = {
     "toxicity": 0.10,
@@ -53,9 +52,6 @@ toxic words, so most of these comments were toxic to somebody. Of ordinary comme
 LOWEST = 0.25
 """No threshold is below this: what is called flagged should be more than a rare suspicion."""
 
-SPAM_ALARMS = 0.006
-"""The same for spam, of all held-out comments of Civil Comments and Wikipedia."""
-
 
 def write(
     out: Path, network: Network, tower: Network, lexicon: Lexicon, rows: Sequence[Row], tell: Callable[[str], None]
@@ -64,22 +60,37 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     sums = {"attributes.npz": _save(out / "attributes.npz", arrays_of(network, tower, lexicon))}
     tell("arrays of the network")
-    spam_arrays, truth, guess, weights = spam.train(rows)
-    sums["spam.npz"] = _save(out / "spam.npz", spam_arrays)
+    spam_model = spam.train(rows)
+    sums["spam.npz"] = _save(out / "spam.npz", spam_model.arrays)
     tell("spam model")
     reader = attributes.Network(_load(out / "attributes.npz"))
     held = data.for_calibration(rows)
     logits = np.array([reader.read(words(fold(row.text).text)).logits for row in held])
     curves = {name: _calibrated(held, logits[:, at], at) for at, name in enumerate(LABELS)}
-    curves["spam"] = _line(*_platt(guess[:, None], truth, weights))
+    curves["spam"] = _stored(spam_model.curve)
     manifest = {
         "version": VERSION,
         "sha256": sums,
         "calibration": curves,
-        "thresholds": _thresholds(held, logits, curves, SpamModel(_load(out / "spam.npz"))),
+        "thresholds": _thresholds(held, logits, curves) | {"spam": spam_model.threshold},
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     tell(f"calibration; thresholds {manifest['thresholds']}")
+
+
+def write_spam(out: Path, rows: Sequence[Row], tell: Callable[[str], None]) -> None:
+    """Write the spam model alone into ``out``, and its parts of the manifest there; the network stays as it is."""
+    model = spam.train(rows)
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    manifest["sha256"]["spam.npz"] = _save(out / "spam.npz", model.arrays)
+    manifest["calibration"]["spam"] = _stored(model.curve)
+    manifest["thresholds"]["spam"] = model.threshold
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    tell(f"spam model; threshold {model.threshold}")
+
+
+def _stored(curve: attributes.Curve) -> dict[str, Any]:
+    return {"logits": list(curve.logits), "calibrated": list(curve.calibrated)}
 
 
 def arrays_of(network: Network, tower: Network | None, lexicon: Lexicon) -> dict[str, np.ndarray]:
@@ -222,9 +233,7 @@ def _line(slopes: np.ndarray, bias: float) -> dict[str, Any]:
     return {"logits": [-25.0, 25.0], "calibrated": [round(-25 * slope + bias, 4), round(25 * slope + bias, 4)]}
 
 
-def _thresholds(
-    held: Sequence[Row], logits: np.ndarray, curves: dict[str, Any], spam_model: SpamModel
-) -> dict[str, float]:
+def _thresholds(held: Sequence[Row], logits: np.ndarray, curves: dict[str, Any]) -> dict[str, float]:
     """The lowest score, in hundredths, that flags no more of the ordinary news comments than stated."""
     news = [at for at, row in enumerate(held) if row.source == "civil"]
     ordinary = [at for at in news if held[at].labels[0] < 0.34]
@@ -232,10 +241,6 @@ def _thresholds(
     for at, name in enumerate(LABELS):
         curve = attributes.Curve(tuple(curves[name]["logits"]), tuple(curves[name]["calibrated"]))
         found[name] = _cut([curve.score(float(logits[row, at])) for row in ordinary], FALSE_ALARMS[name])
-    curve = attributes.Curve(tuple(curves["spam"]["logits"]), tuple(curves["spam"]["calibrated"]))
-    folded = [fold(row.text) for row in held if row.source in {"civil", "wiki"}]
-    scores = [curve.score(spam_model.features(text, words(text.text)).logit) for text in folded]
-    found["spam"] = _cut(scores, SPAM_ALARMS)
     return found
 
 

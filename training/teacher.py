@@ -1,7 +1,7 @@
 """A second opinion to learn from: linear models over words and pieces of words, each asked about texts it never saw.
 
-The network learns the labels and, in part, what these models say (distillation, Hinton et al., 2015): they see spellings
-that the network's vocabulary has not, and fill in the labels that a source lacks. Nothing of them is shipped.
+The network learns the labels and, in part, what these models say (distillation, Hinton et al., 2015): they see
+spellings that the network's vocabulary has not, and fill in the labels that a source lacks. Nothing of them is shipped.
 """
 
 from collections.abc import Sequence

@@ -44,7 +44,7 @@ AVERAGED = 0.998
 TAUGHT_SHARE = 0.3
 """Share of the teacher's opinion in a label that is known."""
 
-HATE_EPOCHS = 3
+HATE_EPOCHS = 4
 
 QUIET = 0.05
 """How dear it is for the second tower to change what the first says of texts that are no contrast sentences."""
@@ -56,6 +56,7 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=5)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
+    options.add_argument("--only", choices=("spam",), help="train this alone, and keep the network that is there")
     args = options.parse_args()
     torch.set_num_threads(int(os.environ.get("TRAIN_THREADS", "1")))
     began = time.monotonic()
@@ -64,6 +65,9 @@ def main() -> None:
         print(f"[{time.monotonic() - began:6.0f} s] {what}", flush=True)
 
     rows = data.rows()
+    if args.only == "spam":
+        export.write_spam(args.out, rows, tell)
+        return
     kept = data.for_training(rows)
     tell(f"{len(rows)} texts, {len(kept)} rows for training")
     network, tower, lexicon = towers(kept, teacher.opinions(kept), args.epochs, args.seed, tell)

@@ -243,7 +243,7 @@ def _with_ascii_quotes(text: str) -> str:
 def _may_stand_apart(kinds: bytes) -> bool:
     """Whether three letters may stand apart, with the same between them. ``kinds``: of each character of the text."""
     kinds = b" " + kinds
-    return b" a a" in kinds or b" a  a  a" in kinds or b" a   a   a" in kinds
+    return b" a a " in kinds or b" a  a  " in kinds or b" a   a   " in kinds
 
 
 def _may_be_leet(kinds: bytes) -> bool:
