@@ -241,10 +241,10 @@ def news_held_out() -> list[str]:
     return _split(NEWS_HELD_OUT)
 
 
-def identity_held_out() -> list[str]:
-    """Neutral sentences about people: templates and identity terms that training never sees."""
+def identity_held_out(*, terms_held_out: bool = True) -> list[str]:
+    """Neutral sentences about people: templates that training never sees, and identity terms that it never sees."""
     held = _split(NEUTRAL_ONE)[3::4] + _split(NEUTRAL_MANY)[3::4]
-    return [_filled(template, person) for template in held for person in _people(held_out=True)]
+    return [_filled(template, person) for template in held for person in _people(held_out=terms_held_out)]
 
 
 def counter_held_out() -> list[str]:
@@ -252,9 +252,9 @@ def counter_held_out() -> list[str]:
     return [_filled(t, p) for t in _split(COUNTER)[3::4] for p in _people(held_out=True)]
 
 
-def hateful_held_out() -> list[str]:
+def hateful_held_out(*, terms_held_out: bool = True) -> list[str]:
     """Sentences that attack people for what they are: templates and identity terms that training never sees."""
-    return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=True)]
+    return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=terms_held_out)]
 
 
 def people_trained() -> list[tuple[str, str]]:
