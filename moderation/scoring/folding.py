@@ -174,6 +174,8 @@ class Folded:
             vowels = [at for at in twice if self.text[at] in _VOWELS]
             dropped = dict.fromkeys(tuple(places) for places in (twice, vowels) if places)
             self._readings = (self, *map(self._without, dropped), Folded(self.source, self.plain, even=self._even))
+            for copy in self._readings if not self._even else ():
+                copy._starts = self._offsets()
         return self._readings
 
     def span(self, start: int, end: int) -> Span:
@@ -191,7 +193,7 @@ class Folded:
     def _offsets(self) -> list[int]:
         """For each character of the source, where its copy starts. Made on the first hit only: most texts have none."""
         if self._starts is None:
-            lengths = (len(_TABLE[ord(char)]) for char in self.source)
+            lengths = map(len, map(_TABLE.__getitem__, map(ord, self.source)))
             self._starts = list(accumulate(lengths, initial=0))[:-1]
         return self._starts
 

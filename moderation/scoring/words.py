@@ -527,7 +527,7 @@ def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> 
     for hit in listed.hits(body.source, allowed):
         yield hit.word, Span(hit.start, hit.end)
     for copy in body.readings:
-        if copy.differs:
+        if copy.differs and (copy is body or copy.text is not body.plain):
             for hit in listed.hits(copy.text, allowed):
                 yield hit.word, copy.span(hit.start, hit.end)
 
