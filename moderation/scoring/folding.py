@@ -20,6 +20,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from moderation.domain.policy import Span
@@ -202,10 +203,12 @@ class Folded:
         return Folded(self.source, self.plain, text, kept, even=self._even)
 
 
+@lru_cache(maxsize=4)
 def fold(source: str) -> Folded:
     """Make the matching copy of ``source``. Takes any string and does not raise; time is linear in the length.
 
-    Folding a copy again changes nothing.
+    Folding a copy again changes nothing. The last few are kept, since a comment's fingerprint and its signals are made
+    from the same copy in different places.
     """
     typed = source if source.isascii() else _with_ascii_quotes(source)
     even = typed.isascii()
