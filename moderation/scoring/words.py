@@ -101,7 +101,6 @@ class Profanity:
         allowed = library.ALLOWED_CHARACTERS
         self._word = re.compile(_one_of(allowed) + "+")
         self._ascii_word = re.compile(_one_of(filter(str.isascii, allowed)) + "+")
-        self._foreign_letter = re.compile(_one_of(char for char in allowed if not char.isascii()))
         self._entries: dict[str, list[Any]] = {}
         self._prefixes: set[str] = set()
         for entry in library.CENSOR_WORDSET:
@@ -109,7 +108,7 @@ class Profanity:
             self._entries.setdefault(key, []).append(entry)
             self._prefixes.update(key[:length] for length in range(1, len(key)))
         self._openings = self._prefixes | self._entries.keys()
-        self._likely = _Likely(library.CHARS_MAPPING, map(str, library.CENSOR_WORDSET), self._ascii_word)
+        self._likely = _Likely(library.CHARS_MAPPING, map(str, library.CENSOR_WORDSET), allowed)
         self._matching = lru_cache(maxsize=4_096)(self._compared)
 
     def contains_profanity(self, text: str) -> bool:
@@ -118,17 +117,16 @@ class Profanity:
 
     def hits(self, text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Hit]:
         """The places that the library's ``censor`` would replace, in order, as if ``allowed`` were not on its list."""
-        ascii_only = text.isascii() or self._foreign_letter.search(text) is None
-        likely = self._likely.words(text.encode("ascii", "replace")) if ascii_only else None
-        if likely is not None and not likely:
+        likely = self._likely.words(text)
+        if not likely:
             return
         classes = text.translate(self._classes)
-        find = self._ascii_word if ascii_only else self._word
+        find = self._ascii_word if text.isascii() else self._word
         words = [match.span() for match in find.finditer(text)]
         # The library never joins a word of one letter at the very end.
         joinable = len(words) - (bool(words) and words[-1] == (len(text) - 1, len(text)))
         free_from = 0
-        for index in range(len(words)) if likely is None else likely:
+        for index in likely:
             start, end = words[index]
             key = classes[start:end]
             if key not in self._openings or index < free_from:
@@ -174,7 +172,7 @@ class Profanity:
 
 
 class _Likely:
-    """A quick look for where listed words of ASCII may begin: of most words of a text it is plain that none does.
+    """A quick look for where listed words may begin: of most words of a text it is plain that none does.
 
     In words without signs and digits that stand for letters, a listed word must stand as it is but for a few letters
     that pass for each other (i and l, u and v). So whole words and pairs of neighbours are looked up in sets. A word
@@ -182,20 +180,28 @@ class _Likely:
     found is nothing; nothing is missed.
     """
 
-    def __init__(self, variants: Mapping[str, Sequence[str]], listed: Iterable[str], word: re.Pattern[str]) -> None:
+    def __init__(self, variants: Mapping[str, Sequence[str]], listed: Iterable[str], allowed: Iterable[str]) -> None:
+        listed, allowed = list(listed), list(allowed)
+        if not all(map(str.isascii, listed)):
+            raise Bug("better-profanity lists a word with other letters than those of ASCII; it would be missed.")
+        self._foreign = re.compile(_one_of(char for char in allowed if not char.isascii()) + "+")
         signs = {char for stand_ins in variants.values() for char in stand_ins if not char.isalpha()}
         letters = _Classes({letter: [c for c in stand_ins if c.isalpha()] for letter, stand_ins in variants.items()})
-        inside = [chr(code) for code in range(128) if word.fullmatch(chr(code))]
+        inside = [_FOREIGN, *filter(str.isascii, allowed)]
         self._cut = _table({char: _SIGN if char in signs else letters[ord(char)] for char in inside})
         anything = _Classes(variants)
         self._cut_any = _table({char: anything[ord(char)] for char in inside})
-        entries = [entry.lower().encode() for entry in listed if entry.isascii()]
+        entries = [entry.lower().encode() for entry in listed]
         self._words, self._pairs = _looked_up(entries, self._cut)
         self._any_words, self._any_pairs = _looked_up(entries, self._cut_any)
 
-    def words(self, text: bytes) -> list[int]:
+    def words(self, text: str) -> list[int]:
         """The numbers of the words with which a listed one may begin, in order."""
-        words = text.translate(self._cut).decode().split()
+        text = text.replace(_FOREIGN, " ")
+        if not text.isascii():
+            text = self._foreign.sub(_FOREIGN, text.replace("\u212a", "k"))  # the sign for Kelvin is a capital k
+        raw = text.encode("ascii", "replace")
+        words = raw.translate(self._cut).decode().split()
         found: set[int] = set()
         if not self._words.isdisjoint(words):
             found.update([at for at, word in enumerate(words) if word in self._words])
@@ -204,14 +210,14 @@ class _Likely:
             found.update([at for at, pair in enumerate(pairs) if pair in self._pairs])
         signed = [at for at, word in enumerate(words) if _SIGN in word]
         if signed:
-            words = text.translate(self._cut_any).decode().split()
+            words = raw.translate(self._cut_any).decode().split()
             found.update([at for at in signed if words[at] in self._any_words])
             beside = {*signed, *(at - 1 for at in signed if at)} - {len(words) - 1}
             found.update([at for at in beside if words[at] + words[at + 1] in self._any_pairs])
         return sorted(found)
 
 
-_SIGN = "\x01"
+_SIGN, _FOREIGN = "\x01", "\x02"
 
 
 def _table(characters: Mapping[str, str]) -> bytes:
@@ -521,7 +527,7 @@ def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> 
     for hit in listed.hits(body.source, allowed):
         yield hit.word, Span(hit.start, hit.end)
     for copy in body.readings:
-        if copy.differs:
+        if copy.differs and (copy is body or copy.text is not body.plain):
             for hit in listed.hits(copy.text, allowed):
                 yield hit.word, copy.span(hit.start, hit.end)
 
