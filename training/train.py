@@ -53,7 +53,7 @@ QUIET = 0.05
 def main() -> None:
     """Train and write."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--epochs", type=int, default=5)
+    options.add_argument("--epochs", type=int, default=6)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
     options.add_argument("--only", choices=("spam",), help="train this alone, and keep the network that is there")
