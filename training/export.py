@@ -195,7 +195,7 @@ def _calibrated(held: Sequence[Row], logits: np.ndarray, label: int) -> dict[str
 
 
 def _sources(label: int) -> tuple[str, ...]:
-    return CALIBRATED_ON if label in HATE_LABELS[1:] else CALIBRATED_ON[:-1]
+    return CALIBRATED_ON if LABELS[label] == "identity_attack" else CALIBRATED_ON[:-1]
 
 
 def weighed(sources: Sequence[str], truth: np.ndarray, label: int) -> np.ndarray:
