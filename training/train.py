@@ -80,7 +80,7 @@ def towers(
 ) -> tuple[Network, Network, Lexicon]:
     """Both towers. The first learns all labels from everything but the sentences put together from parts.
 
-    The second then adds to toxicity, threat and identity attack what these teach, and is held to silence about the rest:
+    The second then adds to toxicity, threat and identity attack what these teach, and stays silent about all else:
     taught together, the many sentences of one kind spoiled what the first knows of real comments.
     """
     texts = [words(fold(row.text).text)[:MAX_TRAINED_TOKENS] for row in kept]
