@@ -104,7 +104,10 @@ max_requests = 0
 
 
 def when_ready(_server: Any) -> None:
-    """Keep what is loaded out of the garbage collector's sight, so that workers go on sharing its memory."""
+    """Load what is read late, and keep all of it out of the garbage collector's sight, so that workers share it."""
+    from moderation.scoring.languages import detector
+
+    detector()
     gc.collect()
     gc.freeze()
 

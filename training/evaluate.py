@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from moderation.scoring import attributes
 from moderation.scoring.attributes import LABELS, Model
 from moderation.scoring.folding import fold
-from training import contrast, data, spam
+from training import contrast, data, languages, spam
 from training.data import Row
 
 Scores = dict[str, float]
@@ -30,6 +30,8 @@ def main() -> None:
         for name, figure in part(model, rows, test):
             print(f"{name:66} {figure}", flush=True)
         print()
+    for name, figure in languages.evaluate():
+        print(f"{name:66} {figure}", flush=True)
 
 
 def _scored(model: Model, texts: Sequence[str]) -> list[Scores]:

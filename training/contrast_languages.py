@@ -1,0 +1,128 @@
+"""Our own contrast sentences in German and Portuguese: who a sentence is about is no insult, and news is no threat.
+
+As in ``contrast.py``, all of it is made here, and whole templates and whole groups of people are held out.
+"""
+
+# ruff: noqa: E501
+
+from collections.abc import Iterator
+
+from training.contrast import Sentence
+from training.heldout import bucket
+
+NEUTRAL_WEIGHT, HATEFUL_WEIGHT, NEWS_WEIGHT = 0.5, 0.5, 1.0
+
+GERMAN_PEOPLE = """
+Schwule;Lesben;Homosexuelle;Transfrauen;Muslime;Juden;Christen;Katholiken;Atheisten;Buddhisten;Hindus;Türken;Kurden;Araber;Syrer
+Afghanen;Iraner;Polen;Russen;Ukrainer;Rumänen;Italiener;Franzosen;Österreicher;Schweizer;Amerikaner;Chinesen;Nigerianer;Afrikaner
+Flüchtlinge;Migranten;Asylbewerber;Ausländer;Zuwanderer;Frauen;Männer;Feministinnen;Rentner;Arbeitslose;Behinderte;Rollstuhlfahrer
+Gehörlose;Sinti und Roma;Schwarze;Weiße;Ostdeutsche;Bayern;Israelis;Palästinenser
+"""
+
+GERMAN_ABOUT = """
+{many} leben seit Jahrhunderten hier.;In unserer Straße wohnen viele {many}.;Ich arbeite mit {many} zusammen.;{many} haben die gleichen Rechte wie alle anderen.
+Die Umfrage hat {many} nach ihren Mieten gefragt.;Viele {many} haben zum ersten Mal gewählt.;Ich habe nichts gegen {many}.;Meine besten Freunde sind {many}.
+Der Minister traf Vertreter der {many}.;Angriffe auf {many} haben um ein Drittel zugenommen.;Das Gesetz schützt {many} vor Diskriminierung.
+Im Stadtrat sitzen mehr {many} als früher.;Was denken {many} über den neuen Fahrplan?;Zwei {many} wurden bei dem Anschlag getötet, sagt die Polizei.
+{many} und ihre Kinder waren zum Fest eingeladen.;Nicht alle {many} sind dieser Meinung.;Ein Museum über die Geschichte der {many} öffnet im Mai.
+Wir sind {many} und zahlen Steuern wie alle.;Die Partei will weniger {many} aufnehmen, das Gericht sieht es anders.;{many} sind bei uns willkommen.
+"""
+
+GERMAN_HATEFUL = """
+Ich hasse {many}.;{many} sind Abschaum.;{many} sind dreckig und faul.;Alle {many} raus hier!;{many} gehören abgeschoben.;{many} sind eine Plage.
+{many} sind widerlich.;Schmeißt die {many} endlich raus.;{many} sind alle Verbrecher.;Man sollte alle {many} einsperren.;{many} sind dumm wie Brot.
+Diese verdammten {many} kotzen mich an.;{many} sind Parasiten.;{many} sind keine Menschen.;Tod allen {many}!
+"""
+
+GERMAN_PLAIN = """
+Ich bin schwul.;Ich bin lesbisch und glücklich verheiratet.;Mein Nachbar ist Muslim.;Meine Ärztin ist Jüdin.;Mein Kollege ist Türke.;Sie ist eine schwarze Frau.
+Mein Sohn hat uns erzählt, dass er schwul ist.;Unsere Lehrerin trägt ein Kopftuch.;Er ist Flüchtling und macht eine Lehre als Bäcker.;Als Christ sehe ich das anders.
+Meine Oma war Polin.;Der neue Bürgermeister ist homosexuell.;Ich bin Ausländer und lebe gern hier.;Mein Bruder sitzt im Rollstuhl.;Die Autorin ist Feministin.
+Bist du Deutscher oder Österreicher?;Meine Freundin ist trans.;Er ist Jude und spricht offen darüber.;Wir haben eine syrische Familie im Haus.;Als Frau verdient man hier weniger.
+"""
+
+GERMAN_NEWS = """
+Die Polizei entschärfte die Bombe.;Bei dem Anschlag starben zwölf Menschen.;Der Mörder wurde zu lebenslanger Haft verurteilt.;Die Lokführer streiken am Freitag.
+Merkel traf gestern den französischen Präsidenten.;Die Regierung lehnt den Vorschlag ab.;Der Vergewaltiger wurde gefasst.;Die Armee beschoss das Dorf erneut.
+Der Stürmer schoss zwei Tore.;Im Prozess geht es um Kindesmissbrauch in der Kirche.;Der Krieg dauert nun schon vier Jahre.;Die AfD verliert in der Umfrage zwei Punkte.
+Die Grünen und die SPD verhandeln weiter.;Der Bundestag stimmt über das Asylrecht ab.;Die Moschee wurde in der Nacht angezündet.;Neonazis marschierten durch die Stadt.
+Hitler kam 1933 an die Macht.;Der Holocaust darf nie vergessen werden.;In dem Lager wurden Juden ermordet.;Der Islam ist eine Weltreligion.;Der IS bekannte sich zu dem Anschlag.
+Die Opfer fordern eine Entschuldigung.;Das ist eine dumme Idee, und sie wird uns Geld kosten.;So ein Unsinn, der Plan rechnet sich nie.;Der Artikel ist schlecht recherchiert.
+Das Gesetz ist Murks und gehört abgeschafft.;Ich bin völlig anderer Meinung als der Autor.;Vielen Dank für den ausführlichen Bericht.;Der Bus kam schon wieder zu spät.
+Wer soll das alles bezahlen?;Die Rente reicht vielen nicht zum Leben.;Das Schwein wurde am Freitag geschlachtet.;Unser Hund ist eine Hündin von vier Jahren.;Der Affe im Zoo hat ein Junges.
+Mit Messer und Gabel isst man besser.;Die Mannschaft wurde vom Gegner zerlegt.;Die Ratten im Keller sind ein Problem.;Der Minister hat gelogen, das belegen die Akten.
+Der Betrüger stahl vier Millionen.;Die Steuern steigen wieder.;Was für eine schreckliche Überschrift.;Das Spiel war schlecht, die Abwehr ein Witz.;Die Impfung schützt nicht jeden.
+Ein Mann wurde vor dem Club erstochen.;Die Geiseln sind frei.;Der Attentäter handelte allein.;Ich schäme mich für diese Entscheidung.;Warum berichtet niemand darüber?
+Guten Morgen zusammen, schöne Woche euch allen!;Herzlichen Glückwunsch zum Geburtstag.;Kann mir jemand sagen, wann der Markt öffnet?;Das sehe ich genauso.;Sehr schöner Beitrag, danke.
+Die Brücke muss dringend saniert werden.;Der Zug fällt heute leider aus.;Ich wähle diesmal nicht mehr, mir reicht es.;Die Zahlen stimmen nicht, siehe Tabelle drei.;Die Wahlbeteiligung lag bei sechzig Prozent.
+Deutschland nimmt weniger Flüchtlinge auf als im Vorjahr.;Das Attentat auf Kennedy bleibt ein Rätsel.;Das Gericht erklärte die Kündigung für unwirksam.;Die Bürger haben ein Recht auf Antwort.
+Der Vorschlag ist idiotisch, das sage ich offen.;Ein beschissenes Wetter war das am Wochenende.;Verdammt, ich habe die Frist verpasst.;Mir geht das Laub der Nachbarn auf die Nerven.
+"""
+
+PORTUGUESE_PEOPLE = """
+gays;lésbicas;homossexuais;mulheres trans;muçulmanos;judeus;cristãos;católicos;evangélicos;ateus;budistas;umbandistas;negros;brancos;indígenas;asiáticos
+nordestinos;paulistas;cariocas;gaúchos;argentinos;venezuelanos;bolivianos;haitianos;portugueses;angolanos;africanos;americanos;chineses;japoneses;árabes
+refugiados;imigrantes;estrangeiros;mulheres;homens;feministas;idosos;adolescentes;desempregados;cadeirantes;surdos;cegos;autistas;ciganos;moradores de rua
+"""
+
+PORTUGUESE_ABOUT = """
+{many} vivem aqui há séculos.;Na nossa rua moram muitos {many}.;Eu trabalho com {many}.;{many} têm os mesmos direitos que todos.;Não tenho nada contra {many}.
+A pesquisa perguntou a {many} sobre o aluguel.;Muita gente aprendeu com {many}.;Meus melhores amigos são {many}.;O ministro recebeu representantes de {many}.
+Os ataques a {many} aumentaram um terço.;A lei protege {many} contra a discriminação.;Há mais {many} na câmara do que antes.;O que {many} acham do novo horário?
+Dois {many} morreram no atentado, diz a polícia.;{many} foram convidados para a festa.;Nem todos os {many} pensam assim.;Um museu sobre a história de {many} abre em maio.
+Somos {many} e pagamos impostos como todos.;{many} são bem-vindos no nosso clube.;O filme fala de {many} no interior.
+"""
+
+PORTUGUESE_HATEFUL = """
+Eu odeio {many}.;{many} são lixo.;{many} são nojentos.;Fora todos os {many}!;{many} são uma praga.;{many} tinham que morrer.;{many} são todos bandidos.
+Tinha que prender todos os {many}.;{many} são burros demais.;Esses {many} de merda me dão nojo.;{many} são parasitas.;{many} nem são gente.;{many} não prestam.
+"""
+
+PORTUGUESE_PLAIN = """
+Eu sou gay.;Sou lésbica e feliz no casamento.;Meu vizinho é muçulmano.;Minha médica é judia.;Meu colega é negro.;Ela é uma mulher trans.;Meu filho contou que é gay.
+Nossa professora usa véu.;Ele é refugiado e trabalha numa padaria.;Como cristão, eu vejo diferente.;Minha avó era indígena.;O novo prefeito é homossexual.
+Sou estrangeiro e gosto de morar aqui.;Meu irmão anda de cadeira de rodas.;A autora é feminista.;Você é brasileiro ou português?;Sou preta e tenho orgulho.;Meu pai é nordestino.
+Ele é judeu e fala disso abertamente.;Uma família venezuelana mora no meu prédio.;Sou sapatão com orgulho.;Minha namorada é bissexual.;Ele é velho e sabe das coisas.
+"""
+
+PORTUGUESE_NEWS = """
+A polícia desativou a bomba.;Doze pessoas morreram no atentado.;O assassino foi condenado a trinta anos.;Os motoristas entram em greve na sexta.;O presidente viajou ontem para Portugal.
+O governo rejeitou a proposta.;O estuprador foi preso.;O exército bombardeou a aldeia de novo.;O atacante marcou dois gols.;O processo trata de abuso de crianças na igreja.
+A guerra já dura quatro anos.;O partido perdeu dois pontos na pesquisa.;O congresso vota a reforma amanhã.;A mesquita foi incendiada à noite.;O ministro mentiu, mostram os documentos.
+Hitler chegou ao poder em 1933.;O racismo é crime no Brasil.;A homofobia mata todos os dias.;As vítimas pedem justiça.;É uma ideia ruim e vai custar caro.;Que bobagem, esse plano nunca fecha a conta.
+A reportagem foi mal apurada.;A lei é ruim e deveria ser revogada.;Discordo completamente do autor.;Muito obrigado pela reportagem detalhada.;O ônibus atrasou de novo.;Quem vai pagar por tudo isso?
+A aposentadoria não dá para viver.;O porco foi abatido na sexta.;Nossa cachorra tem quatro anos.;A vaca deu cria ontem.;O macaco fugiu do zoológico.;O veado atravessou a estrada.;A galinha botou três ovos.
+O time foi goleado.;Os ratos do porão são um problema.;O golpista roubou quatro milhões.;Os impostos subiram outra vez.;Que manchete horrível.;O jogo foi ruim e a defesa, uma piada.
+Um homem foi esfaqueado na porta do bar.;Os reféns foram libertados.;Tenho vergonha dessa decisão.;Por que ninguém fala disso?;Bom dia a todos, boa semana!;Feliz aniversário, tudo de bom!
+Alguém sabe a que horas abre a feira?;Penso igual.;Muito bom o texto, parabéns.;A ponte precisa de reforma urgente.;O trem foi cancelado hoje.;Não voto mais, cansei.;Os números não batem, veja a tabela três.
+A participação foi de sessenta por cento.;O tribunal anulou a demissão.;O cidadão tem direito a uma resposta.;A proposta é idiota, digo isso abertamente.;Que droga, perdi o prazo.;O barulho do vizinho me irrita.
+Bolsonaro e Lula debateram na televisão.;O PT e o PSDB negociam.;A favela recebeu uma escola nova.;A facada no candidato foi filmada.;O tráfico controla o morro.;O travesseiro é macio.;A bicha de sete cabeças é um conto antigo.
+O câncer de mama tem cura.;A prostituição é legal nesse país.;O viaduto caiu de madrugada.;Ela foi morta pelo marido.;A enchente matou vinte pessoas.;O deputado foi chamado de ladrão no plenário.
+"""
+
+
+def sentences(language: str) -> Iterator[Sentence]:
+    """Every sentence of ours in ``de`` or ``pt``; held out is what has a template or a group that training never sees."""
+    people, about, hateful, plain, news = {
+        "de": (GERMAN_PEOPLE, GERMAN_ABOUT, GERMAN_HATEFUL, GERMAN_PLAIN, GERMAN_NEWS),
+        "pt": (PORTUGUESE_PEOPLE, PORTUGUESE_ABOUT, PORTUGUESE_HATEFUL, PORTUGUESE_PLAIN, PORTUGUESE_NEWS),
+    }[language]
+    yield from _about_people(about, _parts(people), hateful=False, weight=NEUTRAL_WEIGHT / 8)
+    yield from _about_people(hateful, _parts(people), hateful=True, weight=HATEFUL_WEIGHT / 8)
+    for block in (plain, news):
+        for text in _parts(block):
+            yield Sentence(text, hateful=False, held_out=bucket("plain " + text) < 4, weight=NEWS_WEIGHT)
+
+
+def _about_people(templates: str, people: list[str], *, hateful: bool, weight: float) -> Iterator[Sentence]:
+    """Template and group both for training, or both held out; what would mix the two is left out."""
+    for template in _parts(templates):
+        held_out = bucket("template " + template) < 3
+        for group in people:
+            if held_out == (bucket("group " + group) < 3):
+                text = template.format(many=group)
+                yield Sentence(text[:1].upper() + text[1:], hateful=hateful, held_out=held_out, weight=weight)
+
+
+def _parts(block: str) -> list[str]:
+    return [part.strip() for line in block.strip().splitlines() for part in line.split(";") if part.strip()]
