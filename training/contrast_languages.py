@@ -1,4 +1,4 @@
-"""Our own contrast sentences in German and Portuguese: who a sentence is about is no insult, and news is no threat.
+"""Our own contrast sentences in German and Portuguese: identity is no insult, news is no threat, an insult is one.
 
 As in ``contrast.py``, all of it is made here, and whole templates and whole groups of people are held out.
 """
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from training.contrast import Sentence
 from training.heldout import bucket
 
-NEUTRAL_WEIGHT, HATEFUL_WEIGHT, NEWS_WEIGHT = 0.5, 0.5, 1.0
+FILLED_WEIGHT, WHOLE_WEIGHT = 0.06, 1.0
+"""How much a sentence counts beside a tweet: one of many that a template makes, and one that stands by itself."""
 
 GERMAN_PEOPLE = """
 Schwule;Lesben;Homosexuelle;Transfrauen;Muslime;Juden;Christen;Katholiken;Atheisten;Buddhisten;Hindus;Türken;Kurden;Araber;Syrer
@@ -32,6 +33,16 @@ GERMAN_HATEFUL = """
 Ich hasse {many}.;{many} sind Abschaum.;{many} sind dreckig und faul.;Alle {many} raus hier!;{many} gehören abgeschoben.;{many} sind eine Plage.
 {many} sind widerlich.;Schmeißt die {many} endlich raus.;{many} sind alle Verbrecher.;Man sollte alle {many} einsperren.;{many} sind dumm wie Brot.
 Diese verdammten {many} kotzen mich an.;{many} sind Parasiten.;{many} sind keine Menschen.;Tod allen {many}!
+"""
+
+GERMAN_INSULTS = """
+Idiot;Arschloch;Wichser;Hurensohn;Depp;Trottel;Vollidiot;Penner;Spast;Mistkerl;Scheißkerl;Drecksack;Bastard;Dummkopf;Blödmann;Schwachkopf
+Vollpfosten;Pisser;Versager;Spinner;Lügner;Hohlkopf;Saftsack;Feigling;Volltrottel;Dreckskerl;Wixer;Hornochse;Widerling;Schwein
+"""
+
+GERMAN_INSULTING = """
+Du bist ein {many}.;Du {many}!;Halt die Fresse, du {many}!;Was bist du nur für ein {many}?;Verpiss dich, du {many}.;So ein {many} wie du hat hier nichts zu suchen.
+Der Autor ist ein {many}.;Halt endlich das Maul, {many}.;Nur ein {many} kann so etwas schreiben.;Geh sterben, du {many}.;{many}, fick dich!;Du dummer {many}, lern erst mal lesen.
 """
 
 GERMAN_PLAIN = """
@@ -78,6 +89,16 @@ Eu odeio {many}.;{many} são lixo.;{many} são nojentos.;Fora todos os {many}!;{
 Tinha que prender todos os {many}.;{many} são burros demais.;Esses {many} de merda me dão nojo.;{many} são parasitas.;{many} nem são gente.;{many} não prestam.
 """
 
+PORTUGUESE_INSULTS = """
+idiota;imbecil;otário;burro;babaca;cuzão;arrombado;corno;escroto;canalha;desgraçado;filho da puta;retardado;trouxa;cretino;palhaço;nojento;merda
+vagabundo;safado;covarde;mentiroso;verme;lixo humano;animal;fracassado;jumento;asqueroso;vigarista;energúmeno
+"""
+
+PORTUGUESE_INSULTING = """
+Você é um {many}.;Seu {many}!;Cala a boca, seu {many}!;Vai tomar no cu, {many}.;Que {many} que você é.;Só um {many} escreve uma coisa dessas.
+O autor é um {many}.;Some daqui, {many}.;Vai se foder, seu {many}.;Deixa de ser {many} e aprende a ler.;Morre logo, {many}.;Um {many} como você não devia comentar aqui.
+"""
+
 PORTUGUESE_PLAIN = """
 Eu sou gay.;Sou lésbica e feliz no casamento.;Meu vizinho é muçulmano.;Minha médica é judia.;Meu colega é negro.;Ela é uma mulher trans.;Meu filho contou que é gay.
 Nossa professora usa véu.;Ele é refugiado e trabalha numa padaria.;Como cristão, eu vejo diferente.;Minha avó era indígena.;O novo prefeito é homossexual.
@@ -103,25 +124,25 @@ O câncer de mama tem cura.;A prostituição é legal nesse país.;O viaduto cai
 
 def sentences(language: str) -> Iterator[Sentence]:
     """Every sentence of ours in ``de`` or ``pt``; held out is what has a template or a group that training never sees."""
-    people, about, hateful, plain, news = {
-        "de": (GERMAN_PEOPLE, GERMAN_ABOUT, GERMAN_HATEFUL, GERMAN_PLAIN, GERMAN_NEWS),
-        "pt": (PORTUGUESE_PEOPLE, PORTUGUESE_ABOUT, PORTUGUESE_HATEFUL, PORTUGUESE_PLAIN, PORTUGUESE_NEWS),
-    }[language]
-    yield from _about_people(about, _parts(people), hateful=False, weight=NEUTRAL_WEIGHT / 8)
-    yield from _about_people(hateful, _parts(people), hateful=True, weight=HATEFUL_WEIGHT / 8)
-    for block in (plain, news):
+    german = language == "de"
+    people = _parts(GERMAN_PEOPLE if german else PORTUGUESE_PEOPLE)
+    insults = _parts(GERMAN_INSULTS if german else PORTUGUESE_INSULTS)
+    yield from _filled(GERMAN_ABOUT if german else PORTUGUESE_ABOUT, people, hateful=False)
+    yield from _filled(GERMAN_HATEFUL if german else PORTUGUESE_HATEFUL, people, hateful=True)
+    yield from _filled(GERMAN_INSULTING if german else PORTUGUESE_INSULTING, insults, hateful=True)
+    for block in (GERMAN_PLAIN, GERMAN_NEWS) if german else (PORTUGUESE_PLAIN, PORTUGUESE_NEWS):
         for text in _parts(block):
-            yield Sentence(text, hateful=False, held_out=bucket("plain " + text) < 4, weight=NEWS_WEIGHT)
+            yield Sentence(text, hateful=False, held_out=bucket("plain " + text) < 4, weight=WHOLE_WEIGHT)
 
 
-def _about_people(templates: str, people: list[str], *, hateful: bool, weight: float) -> Iterator[Sentence]:
-    """Template and group both for training, or both held out; what would mix the two is left out."""
+def _filled(templates: str, fillers: list[str], *, hateful: bool) -> Iterator[Sentence]:
+    """Template and filler both for training, or both held out; what would mix the two is left out."""
     for template in _parts(templates):
         held_out = bucket("template " + template) < 3
-        for group in people:
-            if held_out == (bucket("group " + group) < 3):
-                text = template.format(many=group)
-                yield Sentence(text[:1].upper() + text[1:], hateful=hateful, held_out=held_out, weight=weight)
+        for filler in fillers:
+            if held_out == (bucket("group " + filler) < 3):
+                text = template.format(many=filler)
+                yield Sentence(text[:1].upper() + text[1:], hateful, held_out, FILLED_WEIGHT)
 
 
 def _parts(block: str) -> list[str]:

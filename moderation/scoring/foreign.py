@@ -24,7 +24,7 @@ from moderation.scoring import attributes
 from moderation.scoring.attributes import FOLDER, RUDE_AT_MOST, Curve
 from moderation.scoring.folding import Folded
 from moderation.scoring.languages import ENGLISH, GERMAN, NAMES, PORTUGUESE, UNKNOWN
-from moderation.scoring.tokens import tokens, words
+from moderation.scoring.tokens import LINK, tokens, words
 
 LANGUAGES = (GERMAN, PORTUGUESE)
 """The languages that have a model of their own."""
@@ -105,9 +105,11 @@ class Model:
         return shares
 
     def _word(self, token: str) -> tuple[float, int]:
-        """The weight of a token with its pieces, and its number for pairs."""
+        """The weight of a token with its pieces, and its number for pairs. Links say nothing: no tweet had one left."""
         word = plain_word(token)
         number = number_of(word)
+        if word == LINK:
+            return 0.0, number
         pieces = float(self._grams[gram_rows(word)].sum()) * GRAM_VALUE
         return float(self._words[number & (ROWS - 1)]) * WORD_VALUE + pieces, number
 
@@ -141,7 +143,7 @@ def gram_rows(word: str) -> list[int]:
 def plain_word(token: str) -> str:
     """Any link as one word, any number by its length: they are of no language."""
     if token.startswith(("http:", "https:", "www.")):
-        return "<link>"
+        return LINK
     return f"<{len(token)} digits>" if token.isdecimal() else token
 
 
@@ -153,17 +155,32 @@ def judge(
 ) -> Signal:
     """The signal ``attributes`` by the model of the text's language.
 
-    A language unknown is read as English, which is what most short texts are; one that no model was trained for, or
-    whose model cannot be used, is unavailable and says so, and the policy holds the comment.
+    A text of unknown language is read as English, which is what most short ones are, and what the other models flag in
+    it counts too. A language that no model was trained for, or whose model cannot be used, is unavailable and says so,
+    and the policy holds the comment.
     """
-    if language in {ENGLISH, UNKNOWN}:
+    if language == ENGLISH:
         return attributes.judge(english, folded, links)
+    if language == UNKNOWN:
+        return _with_others(attributes.judge(english, folded, links), others, folded)
     if language in others:
         return others[language].judge(folded)
     known = f"Written in {NAMES[language]}, as far as we can tell"
     if language in LANGUAGES:
         return _unavailable(f"{known}; the model for it cannot be used.")
     return _unavailable(f"{known}; the model was trained on {_listed()} and cannot judge it.")
+
+
+def _with_others(signal: Signal, others: Mapping[str, Model], folded: Folded) -> Signal:
+    """The English model's signal, and of the others the one that is surest, if it flags the text and is surer."""
+    if not signal.available:
+        return signal
+    flagging = [model.judge(folded) for model in others.values() if model.score(folded) >= model.threshold]
+    surest = max(flagging, key=lambda other: other.scores["toxicity"], default=signal)
+    if surest.scores["toxicity"] <= signal.scores["toxicity"]:
+        return signal
+    scores = {**signal.scores, **surest.scores}
+    return Signal(signal.name, max(signal.weight, surest.weight), surest.evidence + signal.evidence, scores)
 
 
 def load(language: str, folder: Path = FOLDER) -> Model:

@@ -110,7 +110,7 @@ _OTHER_SCRIPTS = frozenset(_WRITTEN_OTHERWISE.split())
 
 # Small words in the form of the matching copy (no capitals, no accents).
 _GERMAN_WORDS = """
-der die das und ist nicht ich sie wir ihr es ein eine einen einem einer eines den dem des zu mit auf fur von sich auch
+der die das und ist nicht ich du sie wir ihr es ein eine einen einem einer eines den dem des zu mit auf fur von auch
 aber oder wenn dass wie was wer wo warum so noch nur schon mal doch ja nein kein keine mehr sehr hat haben hatte sind
 war waren wird werden kann konnen muss bei nach aus uber um als im am vom zum zur ins dann da hier jetzt immer wieder
 alle alles diese dieser dieses mein meine dein deine sein seine unser euch uns mich dich mir dir ihm ihn ihnen man gegen
