@@ -6,7 +6,6 @@ spam among them. ``model/LANGUAGES.md`` says from what they were made and how go
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -37,6 +36,9 @@ ROWS = 1 << 15
 
 WORD_VALUE, GRAM_VALUE, PAIR_VALUE = 1.0, 0.5, 0.7
 """How much a word, a piece and a pair count before the weights: chosen by cross-validation."""
+
+TWEET_WORDS = 25
+"""Words of a text that is still like those of the training data in length."""
 
 _MAX_GRAM_CHARS = 24
 _READ_WORDS = 8_192
@@ -118,8 +120,12 @@ class Model:
 
 
 def token_scale(count: int) -> float:
-    """What each word's weight is multiplied by, so that a long text is no worse for being long."""
-    return 1 / math.sqrt(max(count, 1))
+    """What each word's weight is multiplied by: one over the root of their number, so that long texts are no worse.
+
+    Beyond the length of a tweet it falls a little faster, or false alarms would grow with a text's length.
+    """
+    count = max(count, 1)
+    return float(count**-0.5 * min(1.0, TWEET_WORDS / count) ** 0.25)
 
 
 def number_of(piece: str) -> int:

@@ -114,7 +114,7 @@ der die das und ist nicht ich du sie wir ihr es ein eine einen einem einer eines
 aber oder wenn dass wie was wer wo warum so noch nur schon mal doch ja nein kein keine mehr sehr hat haben hatte sind
 war waren wird werden kann konnen muss bei nach aus uber um als im am vom zum zur ins dann da hier jetzt immer wieder
 alle alles diese dieser dieses mein meine dein deine sein seine unser euch uns mich dich mir dir ihm ihn ihnen man gegen
-durch bis ohne etwas nichts viel heute denn weil bin bist hab habe sollte soll will wollen gibt geht einfach ganz gut
+sich durch bis ohne etwas nichts viel heute denn weil bin bist hab habe sollte soll will wollen gibt geht einfach ganz gut
 leute
 """
 
