@@ -7,6 +7,7 @@ As in ``contrast.py``, all of it is made here, and whole templates and whole gro
 
 from collections.abc import Iterator
 
+from moderation.scoring.languages import GERMAN
 from training.contrast import Sentence
 from training.heldout import bucket
 
@@ -70,6 +71,20 @@ Deutschland nimmt weniger Flüchtlinge auf als im Vorjahr.;Das Attentat auf Kenn
 Der Vorschlag ist idiotisch, das sage ich offen.;Ein beschissenes Wetter war das am Wochenende.;Verdammt, ich habe die Frist verpasst.;Mir geht das Laub der Nachbarn auf die Nerven.
 """
 
+GERMAN_BODIES = """
+die AfD;die SPD;die CDU;die Linke;die Kirche;die Polizei;die Regierung;die Presse;die EU;die Kanzlerin;die Armee;die Bundeswehr;die Türkei;die Antifa
+die Opposition;die Verwaltung;die Zeitung;die Universität;die Ministerin;die Staatsanwaltschaft;die Bahn;die Gewerkschaft;die Moscheegemeinde
+"""
+
+GERMAN_REPORTS = """
+Nach dem Anschlag will {many} die Gesetze ändern.;Menschen starben, und {many} schweigt dazu.;Warum tut {many} nichts gegen die Gewalt?;Den Toten gedachte auch {many} am Montag.
+Der Krieg kostete Tausende das Leben, sagt {many}.;Im Streit um die Flüchtlinge gibt {many} nach.;Hart verurteilt {many} den Mord an den Geiseln.;Die Morde an Frauen beschäftigen {many} seit Jahren.
+Vor Hass und Gewalt gegen Juden und Muslime warnt {many}.;Über Terror, Mord und Totschlag berichtet {many} jeden Tag.;Vierzig Getötete und hundert Verletzte zählt {many}.;Wer {many} kritisiert, ist noch lange kein Feind.
+Abschiebungen nach Afghanistan lehnt {many} ab.;Im Krieg wurden wieder Kinder getötet, schreibt {many}.;Zu den Vergewaltigungen im Lager ermittelt {many}.;Der Täter stach zu, meldet {many}.
+Diesmal hat {many} recht, finde ich.;Das Volk wählt, und {many} verliert.;Für die Rentner tut {many} zu wenig.;Mehr Geld für Schulen fordert {many}.;Von Islamisten bedroht fühlt sich {many}.
+Dass {many} dagegen ist, wundert mich nicht.;In Syrien herrscht Krieg, und {many} sieht zu.;Die Zahlen zur Kriminalität hat {many} am Freitag vorgelegt.;Zum Kopftuch urteilt {many} anders.
+"""
+
 PORTUGUESE_PEOPLE = """
 gays;lésbicas;homossexuais;mulheres trans;muçulmanos;judeus;cristãos;católicos;evangélicos;ateus;budistas;umbandistas;negros;brancos;indígenas;asiáticos
 nordestinos;paulistas;cariocas;gaúchos;argentinos;venezuelanos;bolivianos;haitianos;portugueses;angolanos;africanos;americanos;chineses;japoneses;árabes
@@ -121,15 +136,30 @@ Bolsonaro e Lula debateram na televisão.;O PT e o PSDB negociam.;A favela receb
 O câncer de mama tem cura.;A prostituição é legal nesse país.;O viaduto caiu de madrugada.;Ela foi morta pelo marido.;A enchente matou vinte pessoas.;O deputado foi chamado de ladrão no plenário.
 """
 
+PORTUGUESE_BODIES = """
+a polícia;a igreja;a imprensa;a prefeitura;a oposição;a esquerda;a direita;a câmara;a ONU;a defesa;a universidade;a polícia federal;a Petrobras;a Globo
+a ministra;a presidenta;a torcida;a vizinhança;a promotoria;a escola;a polícia militar;a justiça;a associação
+"""
+
+PORTUGUESE_REPORTS = """
+Depois do atentado {many} quer mudar a lei.;Morreu gente, e {many} não diz nada.;Por que {many} não faz nada contra a violência?;Na segunda {many} lembrou os mortos.
+A guerra matou milhares, diz {many}.;Na briga sobre os refugiados {many} cedeu.;Com dureza {many} condenou o assassinato dos reféns.;Os assassinatos de mulheres preocupam {many} há anos.
+Contra o ódio a judeus e muçulmanos {many} fez um alerta.;De tiro, morte e tráfico {many} fala todo dia.;Quarenta mortos e cem feridos, conta {many}.;Criticar {many} não é crime.
+Crianças foram mortas de novo, escreve {many}.;O estupro na praia é investigado, informa {many}.;O ladrão atirou primeiro, segundo {many}.;Desta vez {many} tem razão, eu acho.;O povo vota e {many} perde.
+Para os aposentados {many} faz pouco.;Mais dinheiro para as escolas, pede {many}.;Não me espanta que {many} seja contra.;Os números do crime {many} publicou na sexta.;O nariz do palhaço foi doado por {many}.
+"""
+
 
 def sentences(language: str) -> Iterator[Sentence]:
     """Every sentence of ours in ``de`` or ``pt``; held out is what has a template or a group that training never sees."""
-    german = language == "de"
+    german = language == GERMAN
     people = _parts(GERMAN_PEOPLE if german else PORTUGUESE_PEOPLE)
     insults = _parts(GERMAN_INSULTS if german else PORTUGUESE_INSULTS)
     yield from _filled(GERMAN_ABOUT if german else PORTUGUESE_ABOUT, people, hateful=False)
     yield from _filled(GERMAN_HATEFUL if german else PORTUGUESE_HATEFUL, people, hateful=True)
     yield from _filled(GERMAN_INSULTING if german else PORTUGUESE_INSULTING, insults, hateful=True)
+    bodies = _parts(GERMAN_BODIES if german else PORTUGUESE_BODIES)
+    yield from _filled(GERMAN_REPORTS if german else PORTUGUESE_REPORTS, bodies, hateful=False)
     for block in (GERMAN_PLAIN, GERMAN_NEWS) if german else (PORTUGUESE_PLAIN, PORTUGUESE_NEWS):
         for text in _parts(block):
             yield Sentence(text, hateful=False, held_out=bucket("plain " + text) < 4, weight=WHOLE_WEIGHT)

@@ -114,8 +114,8 @@ der die das und ist nicht ich du sie wir ihr es ein eine einen einem einer eines
 aber oder wenn dass wie was wer wo warum so noch nur schon mal doch ja nein kein keine mehr sehr hat haben hatte sind
 war waren wird werden kann konnen muss bei nach aus uber um als im am vom zum zur ins dann da hier jetzt immer wieder
 alle alles diese dieser dieses mein meine dein deine sein seine unser euch uns mich dich mir dir ihm ihn ihnen man gegen
-sich durch bis ohne etwas nichts viel heute denn weil bin bist hab habe sollte soll will wollen gibt geht einfach ganz gut
-leute
+sich durch bis ohne etwas nichts viel heute denn weil bin bist hab habe sollte soll will wollen gibt geht einfach ganz
+gut leute
 """
 
 _PORTUGUESE_WORDS = """
@@ -192,7 +192,7 @@ def _in_doubt(folded: Folded, words: list[str], english: int) -> str:
         backed = own > english and likely >= (0.2 if own >= 2 else 0.4)
         sure = backed or (not english and likely >= 0.9 and letters >= 2 * MIN_LETTERS)
     else:
-        sure = likely >= 0.6 and english * 5 <= len(words) and text.count(" ") + 1 >= MIN_WORDS
+        sure = likely >= 0.6 and english * 7 <= len(words) and text.count(" ") + 1 >= MIN_WORDS
     return code if sure and code not in _OTHER_SCRIPTS else UNKNOWN
 
 
