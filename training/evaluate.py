@@ -30,7 +30,7 @@ def main() -> None:
         for name, figure in part(model, rows, test):
             print(f"{name:66} {figure}", flush=True)
         print()
-    for name, figure in languages.evaluate():
+    for name, figure in (*languages.evaluate(), *languages.told()):
         print(f"{name:66} {figure}", flush=True)
 
 

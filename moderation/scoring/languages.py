@@ -181,18 +181,18 @@ def _in_doubt(folded: Folded, words: list[str], english: int) -> str:
     if english and len(words) <= 4 and folded.source.isascii():
         return ENGLISH
     text = " ".join(_NO_LANGUAGE.sub(" ", folded.source[:READ_CHARS]).split())
-    letters = sum(map(str.isalpha, text))
-    if letters < MIN_LETTERS:
+    letters, count = sum(map(str.isalpha, text)), text.count(" ") + 1
+    if letters < MIN_LETTERS or letters < 2 * count:
         return UNKNOWN
     code, likely = detector()(text.lower() if sum(map(str.isupper, text)) * 2 > letters else text)
     if code == ENGLISH:
         sure = likely >= 0.5
     elif code in _SMALL_WORDS:
-        own = sum(map(_SMALL_WORDS[code].__contains__, words))
+        own = len(_SMALL_WORDS[code].intersection(words))
         backed = own > english and likely >= (0.2 if own >= 2 else 0.4)
         sure = backed or (not english and likely >= 0.9 and letters >= 2 * MIN_LETTERS)
     else:
-        sure = likely >= 0.6 and english * 7 <= len(words) and text.count(" ") + 1 >= MIN_WORDS
+        sure = likely >= 0.6 and english * 7 <= len(words) and count >= MIN_WORDS
     return code if sure and code not in _OTHER_SCRIPTS else UNKNOWN
 
 

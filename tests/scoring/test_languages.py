@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moderation.app import create_app
 from moderation.domain.actor import CLI
 from moderation.domain.comment import State
 from moderation.domain.policy import ATTRIBUTES, Policy, Signal, decide, is_usable
@@ -24,6 +24,7 @@ from moderation.scoring.pipeline import Candidate, Pipeline
 from moderation.scoring.tokens import words
 from moderation.services import sites
 from moderation.services.submit import Client, Submission, submit_comment
+from tests.conftest import dispose, make_settings
 
 ENGLISH = attributes.load()
 OTHERS = foreign.shipped()
@@ -399,5 +400,11 @@ def test_read_pipeline_version_names_the_models_of_the_languages() -> None:
     assert all(f"{language}-{model.version}" in PIPELINE.version for language, model in OTHERS.items())
 
 
-def test_make_app_without_the_models_of_the_languages_starts(sqlite_app: Flask) -> None:
-    assert sqlite_app.test_client().get("/healthz").status_code == 200
+def test_make_app_without_the_models_of_the_languages_starts(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "load", lambda language: _load(language, tmp_path))
+    monkeypatch.setattr(foreign, "shipped", foreign.shipped.__wrapped__)
+    app = create_app(make_settings(tmp_path, sqlite_url))
+    assert app.test_client().get("/healthz").status_code == 200
+    dispose(app)
