@@ -15,11 +15,14 @@ from moderation.domain.policy import Signal, Span, is_usable, noticed
 from moderation.scoring import attributes, behaviour, foreign, links, repeats, words
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
-from moderation.scoring.languages import language_of
+from moderation.scoring.languages import UNKNOWN, language_of
 from moderation.scoring.repeats import Earlier
 from moderation.scoring.words import NO_RULES, Rules
 
 __all__ = ["SIGNALS", "Candidate", "Earlier", "Pipeline", "Record", "Rules"]
+
+_DOUBTFUL = "Ceci est une phrase."
+"""A text that is plainly no English, so that what tells the others is read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -132,6 +135,18 @@ class Pipeline:
         """Changes whenever the same comment may be judged differently; stored with what was judged."""
         others = "".join(f"+{language}-{model.version}" for language, model in self._others.items())
         return f"signals-3{others}+{self._model.version if self._model else 'no-model'}"
+
+    def prepare(self) -> None:
+        """Read now what is otherwise read with the first text that needs it: for a process that forks. Never raises."""
+        self.language(_DOUBTFUL)
+
+    def language(self, body: str) -> str:
+        """The language of a text: an ISO 639-1 code, or "und" where it cannot be told. Never raises."""
+        try:
+            return language_of(fold(body))
+        except Exception as error:  # noqa: BLE001 - the signal that needs the language is unavailable then
+            _log.error("language_failed", error=type(error).__name__)
+            return UNKNOWN
 
     def signals(self, candidate: Candidate) -> tuple[Signal, ...]:
         """What is noticed about a comment, in the order of THE LIST. Never raises.

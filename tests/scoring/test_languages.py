@@ -396,6 +396,18 @@ def test_judge_with_an_unreadable_detector_doubtful_texts_unavailable_and_englis
     assert decide(doubtful, AUTO).state is State.PENDING
 
 
+def test_prepare_reads_the_detector_and_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def broken() -> Any:
+        asked.append(1)
+        raise ValueError("unsupported model layout")
+
+    monkeypatch.setattr(languages, "detector", broken)
+    PIPELINE.prepare()
+    assert asked == [1]
+
+
 def test_read_pipeline_version_names_the_models_of_the_languages() -> None:
     assert all(f"{language}-{model.version}" in PIPELINE.version for language, model in OTHERS.items())
 
