@@ -125,7 +125,7 @@ def token_scale(count: int) -> float:
     Beyond the length of a tweet it falls a little faster, or false alarms would grow with a text's length.
     """
     count = max(count, 1)
-    return float(count**-0.5 * min(1.0, TWEET_WORDS / count) ** 0.25)
+    return float(count**-0.5 * min(1.0, TWEET_WORDS / count) ** 0.35)
 
 
 def number_of(piece: str) -> int:
