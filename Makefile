@@ -33,6 +33,7 @@ check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 
 train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). A few minutes.
 	$(BIN)/python -m training.train $(ARGS)
+	$(BIN)/python -m training.languages
 
 evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table.
 	$(BIN)/python -m training.evaluate

@@ -103,8 +103,9 @@ util.write_error = _write_problem
 max_requests = 0
 
 
-def when_ready(_server: Any) -> None:
-    """Keep what is loaded out of the garbage collector's sight, so that workers go on sharing its memory."""
+def when_ready(server: Any) -> None:
+    """Read what is read late, and keep all of it out of the garbage collector's sight, so that workers share it."""
+    server.app.wsgi().extensions["moderation"].pipeline.prepare()
     gc.collect()
     gc.freeze()
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from moderation.scoring import attributes
 from moderation.scoring.attributes import LABELS, Model
 from moderation.scoring.folding import fold
-from training import contrast, data, export, plot, spam
+from training import contrast, data, export, languages, plot, spam
 from training.data import Row
 
 Scores = dict[str, float]
@@ -42,6 +42,9 @@ def main() -> None:
             print(f"{name:66} {figure}", flush=True)
             table.append((name, figure))
         print()
+    for name, figure in (*languages.evaluate(), *languages.told()):
+        print(f"{name:66} {figure}", flush=True)
+        table.append((name, figure))
     if to_card:
         _write_card(model, table)
         panels = {name: [(b.said, b.right, b.mass) for b in _bins(model, test, name)] for name in LABELS}

@@ -41,7 +41,7 @@ class _Scorer:
         self._pipeline, self._renderer = Pipeline(), Renderer()
 
     def score(self, raw: str) -> dict[str, Any]:
-        """Scores, risk, signals and the scorer's version. Raises ``Invalid`` for what is not valid text."""
+        """Scores, risk, language, signals and the scorer's version. Raises ``Invalid`` for what is not valid text."""
         from moderation.domain.policy import Policy, decide, evidence_as_json
         from moderation.domain.text import normalise_body
         from moderation.scoring.pipeline import Candidate
@@ -53,6 +53,7 @@ class _Scorer:
         return {
             "scores": verdict.scores,
             "risk": verdict.risk,
+            "language": self._pipeline.language(body),
             "signals": [
                 {
                     "name": signal.name,
@@ -95,7 +96,7 @@ def _answer(scorer: _Scorer, line: str) -> dict[str, Any]:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    click.echo(f"risk {answer['risk']:.2f}   ({answer['model']})")
+    click.echo(f"risk {answer['risk']:.2f}   language {answer['language']}   ({answer['model']})")
     for name, value in answer["scores"].items():
         click.echo(f"  {name:16} {'-' if value is None else f'{value:.2f}'}")
     for signal in answer["signals"]:

@@ -24,6 +24,7 @@ from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, Span
 from moderation.errors import Bug
 from moderation.scoring import spam
 from moderation.scoring.folding import Folded
+from moderation.scoring.languages import is_foreign
 from moderation.scoring.tokens import Token, gram_rows, spellings, tokens, words
 
 FOLDER = Path(__file__).parent / "model"
@@ -39,9 +40,6 @@ look, unless it sets another."""
 RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
 """The weight of a score of 1. What is rude is no spam: together with the built-in word list's 0.4 at most it stays
 below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything there without another signal."""
-
-FOREIGN_SHARE = 0.5
-"""Share of letters outside the Latin script from which on the model claims nothing. It was trained on English."""
 
 _READ_WORDS = 8_192
 _MAX_SPANS = 8
@@ -255,14 +253,7 @@ class Model:
         lines between. So a site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure
         that is.
         """
-        threshold = self.thresholds[name]
-        if score <= threshold / 2:
-            return 0.0
-        if score < threshold:
-            return round((score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
-        most = SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST
-        above = (score - threshold) / max(1 - threshold, 1e-6)
-        return round(RISK_AT_THRESHOLD + above * (most - RISK_AT_THRESHOLD), 4)
+        return risk_share(score, self.thresholds[name], SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST)
 
     def _evidence(
         self,
@@ -280,7 +271,7 @@ class Model:
         else:
             carrying = self._carrying(reading, LABELS.index(name))
             because = "these words" if carrying else "the text as a whole"
-        spans = _spans(folded, [places[place] for place in carrying])
+        spans = spans_of(folded, [places[place] for place in carrying])
         return Evidence(f"{said}: {because or 'the text as a whole'}.", spans)
 
     def _carrying(self, reading: Reading, label: int) -> list[int]:
@@ -297,13 +288,14 @@ class Model:
         return sorted(at for at, fall in zip(likely, falls.tolist(), strict=True) if fall > 0 and fall >= most * 0.25)
 
 
-def is_foreign(text: str) -> bool:
-    """Whether most letters of a matching copy are outside the Latin script."""
-    if text.isascii():
-        return False
-    letters = [char for char in text[:5_000] if char.isalpha()]
-    latin = sum(char <= "\u024f" or "\u1e00" <= char <= "\u1eff" for char in letters)
-    return bool(letters) and latin < len(letters) * (1 - FOREIGN_SHARE)
+def risk_share(score: float, threshold: float, most: float) -> float:
+    """The weight of a score with that threshold, ``most`` at a score of 1: the lines that ``Model.weight`` tells of."""
+    if score <= threshold / 2:
+        return 0.0
+    if score < threshold:
+        return round((score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
+    above = (score - threshold) / max(1 - threshold, 1e-6)
+    return round(RISK_AT_THRESHOLD + above * (most - RISK_AT_THRESHOLD), 4)
 
 
 def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
@@ -317,8 +309,8 @@ def load(folder: Path = FOLDER) -> Model:
     """The model of a folder, its files checked against the manifest. Raises ``Bug`` for a missing or damaged one."""
     try:
         manifest = _manifest(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
-        network = Network(_arrays(folder, "attributes.npz", manifest))
-        return Model(manifest, network, spam.SpamModel(_arrays(folder, "spam.npz", manifest)))
+        network = Network(checked_arrays(folder, "attributes.npz", manifest.sha256))
+        return Model(manifest, network, spam.SpamModel(checked_arrays(folder, "spam.npz", manifest.sha256)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise Bug(f"The model's files cannot be used ({type(error).__name__}).") from error
 
@@ -333,9 +325,10 @@ def shipped() -> Model | None:
         return None
 
 
-def _arrays(folder: Path, name: str, manifest: Manifest) -> dict[str, NDArray[Any]]:
+def checked_arrays(folder: Path, name: str, sha256: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """The arrays of a file. Raises ``Bug`` if it is not the one of the checksum, ``OSError`` if it is missing."""
     content = (folder / name).read_bytes()
-    if hashlib.sha256(content).hexdigest() != manifest.sha256[name]:
+    if hashlib.sha256(content).hexdigest() != sha256[name]:
         raise Bug(f"The model's file {name} is not the one that the manifest names.")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
@@ -347,7 +340,7 @@ def _manifest(stored: Mapping[str, Any]) -> Manifest:
     return Manifest(str(stored["version"]), dict(stored["sha256"]), {n: curves[n] for n in ATTRIBUTES}, thresholds)
 
 
-def _spans(folded: Folded, places: Sequence[Token]) -> tuple[Span, ...]:
+def spans_of(folded: Folded, places: Sequence[Token]) -> tuple[Span, ...]:
     """The places in the source, neighbours as one, at most ``_MAX_SPANS``."""
     merged: list[tuple[int, int]] = []
     for token in places:

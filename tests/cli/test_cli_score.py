@@ -11,10 +11,18 @@ Run = Callable[..., Any]
 def test_score_of_a_text_says_why(run: Run, tmp_path: Path) -> None:
     assert "built-in word list" in run("score", "you shit").output
     answer = json.loads(run("score", "-", "--json", stdin="you shit\n").stdout)
-    assert set(answer) == {"scores", "risk", "signals", "model"}
+    assert set(answer) == {"scores", "risk", "language", "signals", "model"}
     assert set(answer["scores"]) >= {"toxicity", "spam"}
     assert any(signal["name"] == "profanity" and signal["evidence"] for signal in answer["signals"])
     assert not (tmp_path / "home").exists()
+
+
+def test_score_of_another_language_names_it_and_says_that_nobody_judged(run: Run) -> None:
+    answer = json.loads(run("score", "Ce maire ne fait rien, comme toujours.", "--json").stdout)
+    assert answer["language"] == "fr"
+    assert answer["scores"]["toxicity"] is None
+    assert "language de" in run("score", "Vielen Dank für den ausführlichen Bericht.").output
+    assert "Written in French" in run("score", "Ce maire ne fait rien, comme toujours.").output
 
 
 def test_score_lines_answers_each_line_in_order(run: Run, tmp_path: Path) -> None:
