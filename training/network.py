@@ -15,7 +15,7 @@ from torch import nn
 from moderation.scoring.tokens import gram_rows, spellings
 
 LABELS = 6
-WIDTH = 32
+WIDTH = 48
 FILTERS = 64
 HATE_LABELS = (0, 3, 5)
 """What the second tower adds to: toxicity, threat and identity attack."""
