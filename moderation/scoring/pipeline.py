@@ -29,7 +29,7 @@ class Candidate:
 
     ``body`` is the normalised source; ``links`` the absolute ones of the final HTML, in order; ``record`` None unless
     a signed token proves the author; ``network_recent`` the comments of this network in the last ten minutes;
-    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown.
+    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown; ``language`` by ISO 639-1, None where unknown.
     """
 
     body: str
@@ -45,6 +45,7 @@ class Candidate:
     similar: Sequence[Earlier] = ()
     ip_network: str = ""
     rules: Rules = NO_RULES
+    language: str | None = None
 
 
 class Case:
@@ -60,6 +61,11 @@ class Case:
         """The body and its matching copy."""
         return fold(self.facts.body)
 
+    @cached_property
+    def language(self) -> str | None:
+        """The comment's language, for rules that are made for one."""
+        return self.facts.language
+
 
 class Step(NamedTuple):
     """A signal in THE LIST. ``cost``: median time for 300 characters of ordinary English, one thread."""
@@ -71,9 +77,9 @@ class Step(NamedTuple):
 
 SIGNALS = (
     # What the text says.
-    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules), "50 µs"),
-    Step("site_words", lambda c: words.site_words(c.body, c.facts.rules), "10 µs with 200 words"),
-    Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules), "5 µs, and 2 µs a pattern"),
+    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules, c.language), "50 µs"),
+    Step("site_words", lambda c: words.site_words(c.body, c.facts.rules, c.language), "10 µs with 200 words"),
+    Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules, c.language), "5 µs, and 2 µs a pattern"),
     # Gives all seven scores. Unavailable for texts in another script than Latin, or with no usable model on the disk.
     Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "200 µs; with evidence 600 µs"),
     # learned: what this site's own decisions teach comes here.
