@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import ahocorasick
 import regex
@@ -58,16 +58,29 @@ def one_line(text: str) -> str:
     return _LINE_BREAK.sub(" ", text)
 
 
-class Literals(Generic[Payload]):
-    """Many literals found in one pass (Aho-Corasick), each with what it stands for. ``*`` at an end: open there."""
+class Needle(NamedTuple):
+    """What to look for. Where an end is open, the word may go on there."""
 
-    def __init__(self, entries: Iterable[tuple[str, Payload]]) -> None:
+    text: str
+    open_start: bool = False
+    open_end: bool = False
+
+
+def needle(value: str, *, part: bool = False) -> Needle:
+    """The needle of a rule's value, in which ``*`` at an end stands for an open one; ``part``: both are."""
+    return Needle(value.strip("*"), part or value[0] == "*", part or value[-1] == "*")
+
+
+class Literals(Generic[Payload]):
+    """Many literals found in one pass (Aho-Corasick), each with what it stands for."""
+
+    def __init__(self, entries: Iterable[tuple[Needle, Payload]]) -> None:
         self._found: dict[str, list[tuple[Payload, bool, bool]]] = {}
-        for value, payload in entries:
-            self._found.setdefault(value.strip("*"), []).append((payload, value[0] == "*", value[-1] == "*"))
+        for sought, payload in entries:
+            self._found.setdefault(sought.text, []).append((payload, sought.open_start, sought.open_end))
         self._automaton = ahocorasick.Automaton()
-        for needle in self._found:
-            self._automaton.add_word(needle, needle)
+        for text in self._found:
+            self._automaton.add_word(text, text)
         if self._found:
             self._automaton.make_automaton()
 
@@ -82,11 +95,11 @@ class Literals(Generic[Payload]):
         if not self._found:
             return
         text = one_line(text)
-        for count, (last, needle) in enumerate(self._automaton.iter(text)):
+        for count, (last, found) in enumerate(self._automaton.iter(text)):
             if count == MAX_RAW_MATCHES:
                 raise ValueError("Too many matches in one text.")
-            start, end = last + 1 - len(needle), last + 1
-            for payload, open_start, open_end in self._found[needle]:
+            start, end = last + 1 - len(found), last + 1
+            for payload, open_start, open_end in self._found[found]:
                 if (open_start or is_edge(text, start)) and (open_end or is_edge(text, end)):
                     yield payload, start, end
 
@@ -134,11 +147,11 @@ class WordList:
         # First word -> how many words the entries have that begin with it; most lists have no phrase at all.
         self._heads: dict[str, tuple[int, ...]] = {}
         self._phrases: set[str] = set()
-        others: list[tuple[str, str]] = []
+        others: list[tuple[Needle, str]] = []
         for entry in self._entries(text):
             words = _plain_words(entry)
             if head.part or not words:
-                others.append((f"*{entry.strip('*')}*" if head.part else entry, entry))
+                others.append((needle(entry, part=head.part), entry))
             elif len(words) == 1:
                 counts = self._heads.get(entry)
                 self._heads[entry] = (1, *counts) if counts and 1 not in counts else _ALONE

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import structlog
 
 from moderation.domain.policy import Signal, Span, is_usable, noticed
-from moderation.scoring import attributes, behaviour, links, repeats, words
+from moderation.scoring import attributes, automod, behaviour, links, repeats, words
+from moderation.scoring.automod import Automod
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
 from moderation.scoring.repeats import Earlier
@@ -29,7 +30,8 @@ class Candidate:
 
     ``body`` is the normalised source; ``links`` the absolute ones of the final HTML, in order; ``record`` None unless
     a signed token proves the author; ``network_recent`` the comments of this network in the last ten minutes;
-    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown; ``language`` by ISO 639-1, None where unknown.
+    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown; ``language`` by ISO 639-1, None where unknown;
+    ``automod`` the site's rules in YAML; ``reports`` by readers, where an edit is judged.
     """
 
     body: str
@@ -46,6 +48,10 @@ class Candidate:
     ip_network: str = ""
     rules: Rules = NO_RULES
     language: str | None = None
+    automod: Automod | None = None
+    is_top_level: bool = True
+    is_edited: bool = False
+    reports: int = 0
 
 
 class Case:
@@ -65,6 +71,20 @@ class Case:
     def language(self) -> str | None:
         """The comment's language, for rules that are made for one."""
         return self.facts.language
+
+    def asked_by_rules(self) -> automod.Facts:
+        """What rules in YAML may ask about."""
+        facts = self.facts
+        return automod.Facts(
+            body=self.body,
+            author_name=facts.author_name,
+            author_url=facts.author_url,
+            links=facts.links,
+            record=facts.record,
+            is_top_level=facts.is_top_level,
+            is_edited=facts.is_edited,
+            reports=facts.reports,
+        )
 
 
 class Step(NamedTuple):
@@ -101,6 +121,8 @@ SIGNALS = (
     Step("burst", lambda c: behaviour.burst(c.facts.network_recent), "1 µs"),
     Step("site_authors", lambda c: words.site_authors(c.facts.author_name, c.facts.rules), "4 µs"),
     Step("site_networks", lambda c: words.site_networks(c.facts.ip_network, c.facts.rules), "9 µs with a network"),
+    # All of these at once, by the site's rules in YAML.
+    Step("automod", lambda c: automod.judge(c.facts.automod, c.asked_by_rules), "1 µs; 10 µs, and 5 µs a rule"),
     Step("record", lambda c: behaviour.record(c.facts.record), "3 µs"),
 )
 """THE LIST."""

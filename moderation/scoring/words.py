@@ -24,7 +24,7 @@ from publicsuffixlist import PublicSuffixList
 from moderation.domain.policy import Evidence, Forces, Signal, Span
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold_name
-from moderation.scoring.literals import Literals, WordList, Words, check_literal
+from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle
 
 MAX_VALUE_CHARS = 500
 """Longest value of a rule, in characters."""
@@ -276,7 +276,7 @@ def _compile(rows: tuple[RuleRow, ...]) -> Rules:
         allowed=_spelled(by_kind["allow"]),
         allowed_words=_allowed_words(by_kind["allow"]),
         patterns=tuple((row, compile_pattern(row.value, exact=row.exact)) for row in by_kind["pattern"][:MAX_PATTERNS]),
-        domains={_domain(row.value): row for row in by_kind["domain"]},
+        domains={domain_name(row.value): row for row in by_kind["domain"]},
         authors={fold_name(row.value): row for row in by_kind["author"]},
         networks=tuple((row, ipaddress.ip_network(row.value.strip())) for row in by_kind["network"]),
         broken=frozenset(broken),
@@ -285,13 +285,14 @@ def _compile(rows: tuple[RuleRow, ...]) -> Rules:
 
 def _spelled(rows: Sequence[RuleRow]) -> Spelled:
     return Spelled(
-        Literals((_needle(row, fold_name(row.value)), row) for row in rows if not row.exact),
-        Literals((_needle(row, " ".join(normalize("NFC", row.value).split())), row) for row in rows if row.exact),
+        Literals((needle(fold_name(row.value), part=row.part), row) for row in rows if not row.exact),
+        Literals((needle(as_typed(row.value), part=row.part), row) for row in rows if row.exact),
     )
 
 
-def _needle(row: RuleRow, value: str) -> str:
-    return f"*{value.strip('*')}*" if row.part else value
+def as_typed(value: str) -> str:
+    """A value as it may stand in a comment's source: composed, with single blanks."""
+    return " ".join(normalize("NFC", value).split())
 
 
 def _allowed_words(rows: Sequence[RuleRow]) -> dict[str, frozenset[str]]:
@@ -398,7 +399,7 @@ def _explain(error: Exception) -> str:
     return f"It is not a regular expression that RE2 can read: {reason}."
 
 
-def _domain(value: str) -> str:
+def domain_name(value: str) -> str:
     """The domain of a rule in lower case and ASCII. Raises ``ValueError`` worded for a moderator."""
     name = value.strip().lower().removeprefix("*.").strip(".")
     if not name or re.search(r"[\s/:@?#*]", name):
@@ -415,7 +416,7 @@ def _domain(value: str) -> str:
 
 def _check_domain(value: str) -> None:
     value.encode()
-    name = _domain(value)
+    name = domain_name(value)
     if SUFFIXES.is_public(name):
         raise ValueError(f"'{name}' is a public suffix: the domains of many people end in it. Write one domain.")
 

@@ -1,0 +1,364 @@
+"""Rules in the form of AutoModerator: YAML documents of checks and an action, as many forums have them already.
+
+This is what runs; ``automod_reader.py`` makes it from the text. What an action means to the policy is in ``ACTIONS``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from moderation.domain.links import host_of, safe_url
+from moderation.domain.policy import Evidence, Forces, Signal, Span
+from moderation.scoring.behaviour import Record
+from moderation.scoring.folding import Folded, fold, fold_name
+from moderation.scoring.literals import Literals, Needle, is_edge, one_line
+from moderation.scoring.words import (
+    MAX_SPANS,
+    as_typed,
+    compile_pattern,
+    domain_name,
+    windows,
+)
+
+MAX_TRIES = 1_000
+"""Matches of one expression that are tried for being whole words; beyond, the signal is unavailable."""
+
+MAX_SHOWN_CHARS = 100
+"""Characters of a match that a reason shows."""
+
+
+class Effect(NamedTuple):
+    """What an action does: its weight in the risk, and what it forces. ``removes``: the first hit ends such rules."""
+
+    weight: float
+    forces: Forces | None = None
+    removes: bool = False
+
+
+ACTIONS: Mapping[str, Effect] = {
+    "approve": Effect(-0.3),
+    "report": Effect(0.1),
+    "filter": Effect(0.3, Forces.HOLD, removes=True),
+    "remove": Effect(0.6, Forces.HOLD, removes=True),
+    "spam": Effect(1.0, Forces.SPAM, removes=True),
+}
+"""By our judgement. Nothing but a person rejects a comment here, so ``remove`` asks for one, and for soon. ``approve``
+speaks for a comment as an author's good record does: it publishes nothing where the site holds everything, another
+signal asks for a moderator or one could not be judged."""
+
+MOST_APPROVAL, MOST_REPORT = -0.3, 0.3
+"""What all ``approve`` and all ``report`` rules that match may weigh together."""
+
+
+# --- what is judged --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules may ask about a comment. ``record`` None: the author is not proven, and counts as new."""
+
+    body: Folded
+    author_name: str = ""
+    author_url: str | None = None
+    links: Sequence[str] = ()
+    record: Record | None = None
+    is_top_level: bool = True
+    is_edited: bool = False
+    reports: int = 0
+
+    def texts(self, name: str) -> "list[_Text]":
+        """The texts that a field stands for; made once."""
+        found: list[_Text] = getattr(self, f"_{name}")
+        return found
+
+    @cached_property
+    def _body(self) -> "list[_Text]":
+        return [_Text(self.body)]
+
+    @cached_property
+    def _url(self) -> "list[_Text]":
+        return [_Text(fold(link)) for link in dict.fromkeys(self.links)]
+
+    @cached_property
+    def _domain(self) -> "list[_Text]":
+        hosts = [host for link in self.links if (safe := safe_url(link)) and (host := host_of(safe))]
+        return [_Text(fold(host)) for host in dict.fromkeys(hosts)]
+
+    @cached_property
+    def _author(self) -> "list[_Text]":
+        return [_Text(fold(self.author_name))] if self.author_name else []
+
+    @cached_property
+    def _author_url(self) -> "list[_Text]":
+        return [_Text(fold(self.author_url))] if self.author_url else []
+
+
+class _Text:
+    """A text in both spellings, with where its words begin and end."""
+
+    def __init__(self, folded: Folded) -> None:
+        self.folded = folded
+
+    def spelled(self, exact: bool) -> str:
+        """The source as typed, or the matching copy."""
+        return self.folded.source if exact else self.folded.text
+
+    def span(self, start: int, end: int, exact: bool) -> Span:
+        """A place in the source."""
+        return Span(start, end) if exact else self.folded.span(start, end)
+
+    @cached_property
+    def is_same(self) -> bool:
+        """Whether the copy differs from the source by case alone."""
+        return self.folded.source.isascii()
+
+    @cached_property
+    def _cores(self) -> dict[bool, tuple[int, int]]:
+        return {}
+
+    def core(self, exact: bool) -> tuple[int, int]:
+        """Where the first letter or digit is, and the end of the last."""
+        if exact not in self._cores:
+            text = self.spelled(exact)
+            first = next((at for at, char in enumerate(text) if char.isalnum()), 0)
+            last = next((at for at in range(len(text), 0, -1) if text[at - 1].isalnum()), len(text))
+            self._cores[exact] = first, last
+        return self._cores[exact]
+
+
+class Hit(NamedTuple):
+    """A check that holds: what matched, and where in the comment, if it was a text of the comment."""
+
+    text: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One document. ``line`` is where it begins."""
+
+    line: int
+    action: str
+    checks: "tuple[Check, ...]"
+    reason: str = ""
+    priority: int = 0
+
+    def hits(self, facts: Facts) -> dict[str, Hit] | None:
+        """What makes the rule hold, by the key of the check; None where it does not."""
+        found = {}
+        for check in self.checks:
+            hit = check.hit(facts)
+            if hit is None:
+                return None
+            found[check.key] = hit
+        return found
+
+    def evidence(self, hits: Mapping[str, Hit]) -> Evidence:
+        """Why, in the words of whoever wrote the rule."""
+        first = next((hit.text for hit in hits.values() if hit.text), "")
+        says = self.reason or (f'it has "{short(first)}".' if first else "it holds.")
+        by_field = {name: hits[check.key].text for check in reversed(self.checks) for name in check.fields}
+        for name, text in {"match": first, **{f"match-{name}": text for name, text in by_field.items()}}.items():
+            says = says.replace("{{" + name + "}}", short(text))
+        spans = sorted({hit.span for hit in hits.values() if hit.span}, key=lambda span: span.start)
+        return Evidence(f"The rule in line {self.line} ({self.action}): {says}", tuple(spans[:MAX_SPANS]))
+
+
+def short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "..."
+
+
+@dataclass(frozen=True, eq=False)
+class Automod:
+    """A site's rules, ready to run, in the order in which they are tried. ``broken``: they cannot be read any more."""
+
+    rules: tuple[Rule, ...]
+    broken: bool = False
+
+
+BROKEN = Automod((), broken=True)
+"""Stands for stored rules that this version cannot read: the signal is then unavailable."""
+
+
+def judge(automod: Automod | None, facts: Callable[[], Facts]) -> Signal:
+    """What the rules say. Raises ``ValueError`` where a text holds more matches than anybody should look at."""
+    if automod is None or automod.broken:
+        return Signal("automod", available=automod is None)
+    found = list(_matching(automod.rules, facts()))
+    actions = [rule.action for rule, _ in found]
+    weights = {action: ACTIONS[action].weight * actions.count(action) for action in set(actions)}
+    if "approve" in weights:
+        weights["approve"] = MOST_APPROVAL
+    if "report" in weights:
+        weights["report"] = min(MOST_REPORT, weights["report"])
+    forces = {ACTIONS[action].forces for action in actions}
+    return Signal(
+        "automod",
+        round(min(1.0, max(-1.0, sum(weights.values()))), 4),
+        tuple(evidence for _, evidence in found[:MAX_SPANS]),
+        forces=Forces.SPAM if Forces.SPAM in forces else Forces.HOLD if Forces.HOLD in forces else None,
+    )
+
+
+def _matching(rules: Sequence[Rule], facts: Facts) -> Iterator[tuple[Rule, Evidence]]:
+    removed = False
+    for rule in rules:
+        removes = ACTIONS[rule.action].removes
+        if removes and removed:
+            continue
+        hits = rule.hits(facts)
+        if hits is not None:
+            removed = removed or removes
+            yield rule, rule.evidence(hits)
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+Find = Callable[[_Text], tuple[int, int] | None]
+"""Where a matcher finds something in a text, in the spelling that it looks at."""
+
+
+@dataclass(frozen=True)
+class TextCheck:
+    """Whether one of several values is in one of several fields; negated: in none of them.
+
+    ``in_source``: the places that ``find`` gives are in the text as typed, not in the matching copy.
+    """
+
+    key: str
+    fields: tuple[str, ...]
+    find: Find
+    in_source: bool
+    negated: bool
+    cost: int = 1
+
+    def hit(self, facts: Facts) -> Hit | None:
+        """What makes the check hold; None where it does not."""
+        found = self._found(facts)
+        if self.negated:
+            return Hit() if found is None else None
+        return found
+
+    def _found(self, facts: Facts) -> Hit | None:
+        for name in self.fields:
+            for text in facts.texts(name):
+                place = self.find(text)
+                if place is not None:
+                    span = text.span(*place, self.in_source)
+                    return Hit(text.folded.source[span.start : span.end], span if name == "body" else None)
+        return None
+
+
+@dataclass(frozen=True)
+class ValueCheck:
+    """Whether a figure or a fact is as asked for."""
+
+    key: str
+    holds: Callable[[Facts], bool]
+    fields: tuple[str, ...] = ()
+    cost: int = 0
+
+    def hit(self, facts: Facts) -> Hit | None:
+        """An empty hit where the check holds."""
+        return Hit() if self.holds(facts) else None
+
+
+Check = TextCheck | ValueCheck
+"""One condition of a rule. Cheap ones (``cost``) are tried first."""
+
+MODES = ("full-exact", "full-text", "includes", "includes-word", "starts-with", "ends-with")
+MODIFIERS = (*MODES, "case-sensitive", "regex")
+
+
+def literal_finder(values: Sequence[str], mode: str, exact: bool) -> Find:
+    spelled = [as_typed(value) if exact else fold_name(value) for value in values]
+    literals = Literals((Needle(value, True, True), value) for value in spelled)
+
+    def find(text: _Text) -> tuple[int, int] | None:
+        where = one_line(text.spelled(exact))
+        for _, start, end in literals.places(where):
+            if _fits(mode, text, where, start, end, exact):
+                return start, end
+        return None
+
+    return find
+
+
+def _fits(mode: str, text: _Text, where: str, start: int, end: int, exact: bool) -> bool:
+    if mode == "includes":
+        return True
+    if mode == "includes-word":
+        return is_edge(where, start) and is_edge(where, end)
+    if mode == "full-text":
+        first, last = text.core(exact)
+        return start <= first and end >= last
+    return (mode == "ends-with" or start == 0) and (mode == "starts-with" or end == len(where))
+
+
+def regex_finder(values: Sequence[str], mode: str, exact: bool) -> Find:
+    frame = {
+        "starts-with": r"\A(?:{})",
+        "ends-with": r"(?:{})\z",
+        "full-exact": r"\A(?:{})\z",
+        "full-text": r"\A(?:{})\z",
+    }
+    patterns = [
+        compile_pattern(frame.get(mode, "{}").replace("{}", value), exact=exact, longest=True) for value in values
+    ]
+
+    def find(text: _Text) -> tuple[int, int] | None:
+        # As with the site's patterns: the text as typed, then its folded copy.
+        for copy in (True,) if exact or text.is_same else (True, False):
+            place = _first(patterns, mode, text, copy)
+            if place is not None:
+                span = text.span(*place, copy)
+                return span.start, span.end
+        return None
+
+    return find
+
+
+def _first(patterns: Sequence[Any], mode: str, text: _Text, copy: bool) -> tuple[int, int] | None:
+    whole = text.spelled(copy)
+    parts = windows(whole)
+    if mode == "full-text":
+        first, last = text.core(copy)
+        parts = [*parts, (first, whole[first:last].encode())]
+    if mode.startswith("full") and len(windows(whole)) > 1:
+        return None  # No value is as long as that.
+    parts = parts[:1] if mode == "starts-with" else parts[-1:] if mode == "ends-with" else parts
+    for pattern in patterns:
+        for offset, encoded in parts:
+            place = _searched(pattern, mode, offset, encoded)
+            if place is not None:
+                return place
+    return None
+
+
+def _searched(pattern: Any, mode: str, offset: int, encoded: bytes) -> tuple[int, int] | None:
+    for tries, match in enumerate(pattern.finditer(encoded)):
+        if tries == MAX_TRIES:
+            raise ValueError("Too many matches in one text.")
+        before = encoded[: match.start()].decode(errors="ignore")
+        inner, after = match[0].decode(errors="ignore"), encoded[match.end() : match.end() + 8].decode(errors="ignore")
+        start, end = len(before), len(before) + len(inner)
+        near = before[-1:] + inner + after
+        edge = len(before[-1:])
+        if mode != "includes-word" or (is_edge(near, edge) and is_edge(near, edge + len(inner))):
+            return offset + start, offset + end
+    return None
+
+
+def domain_finder(values: Sequence[str]) -> Find:
+    listed = {domain_name(value) for value in values}
+
+    def find(text: _Text) -> tuple[int, int] | None:
+        host = text.folded.source
+        labels = host.split(".")
+        if any(".".join(labels[at:]) in listed for at in range(len(labels))):
+            return 0, len(host)
+        return None
+
+    return find
