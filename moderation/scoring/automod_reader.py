@@ -220,6 +220,8 @@ class _Reader:
         if len(self.rules) == MAX_RULES:
             raise _Wrong(node.start_mark, f"At most {MAX_RULES} rules are allowed.")
         before = len(self.problems)
+        if before >= MAX_PROBLEMS:
+            return
         draft = _Draft()
         for key, value in self._pairs(node, _KNOWN):
             with self._collecting():

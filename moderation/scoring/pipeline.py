@@ -4,7 +4,7 @@ Each signal gets the facts it needs and no more, says what it found in words for
 risk; ``moderation.domain.policy.decide`` does the rest. A signal that fails is "unavailable", and the comment is held.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -128,6 +128,10 @@ SIGNALS = (
 """THE LIST."""
 
 
+RULE_SIGNALS = frozenset({"site_words", "site_patterns", "site_domains", "site_authors", "site_networks", "automod"})
+"""Those that say what the site's own rules say."""
+
+
 class Pipeline:
     """Runs THE LIST. Made once; safe to share between threads."""
 
@@ -141,14 +145,14 @@ class Pipeline:
         """Changes whenever the same comment may be judged differently; stored with what was judged."""
         return f"signals-2+{self._model.version if self._model else 'no-model'}"
 
-    def signals(self, candidate: Candidate) -> tuple[Signal, ...]:
-        """What is noticed about a comment, in the order of THE LIST. Never raises.
+    def signals(self, candidate: Candidate, only: Collection[str] | None = None) -> tuple[Signal, ...]:
+        """What is noticed about a comment, in the order of THE LIST, or by the signals named ``only``. Never raises.
 
         Left out are signals that found nothing and score nothing. One that raises, or whose numbers or spans make no
         sense, is there as unavailable.
         """
         case = Case(candidate, self._listed, self._model)
-        judged = [_judge(step, case) for step in self._signals]
+        judged = [_judge(step, case) for step in self._signals if only is None or step.name in only]
         return tuple(signal for signal in judged if noticed(signal) or signal.scores)
 
 

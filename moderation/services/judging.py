@@ -4,13 +4,17 @@ import threading
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+import structlog
 from sqlalchemy.orm import Session
 
 from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json, noticed
 from moderation.domain.site import SiteSettings
+from moderation.errors import Invalid
+from moderation.scoring.automod import BROKEN, Automod
+from moderation.scoring.automod_reader import read_automod
 from moderation.scoring.literals import ListHead, WordList
 from moderation.scoring.pipeline import Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, distance, fingerprint
@@ -18,6 +22,8 @@ from moderation.scoring.words import RuleRow, Rules, compile_rules
 from moderation.services.parts import Parts
 from moderation.storage import comments, rules
 from moderation.storage.models import Rule, Site, WordListRow
+
+_log = structlog.get_logger(__name__)
 
 REPEATS_WITHIN = timedelta(days=30)
 BURST_WITHIN = timedelta(minutes=10)
@@ -44,6 +50,8 @@ class Draft:
     filled_in_ms: int | None = None
     honeypot: bool = False
     comment_id: uuid.UUID | None = None
+    is_top_level: bool = True
+    reports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
     """Gather the facts (at most five small queries, none in proportion to a table), run the signals, decide."""
     now = parts.clock()
     print_ = fingerprint(draft.body)
+    ruled = rules_of_site(session, site)
     candidate = Candidate(
         body=draft.body,
         author_name=draft.author_name,
@@ -85,7 +94,11 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         identical=_identical(session, site.id, print_, draft, now),
         similar=_similar(session, site.id, print_, draft),
         ip_network=draft.ip_network,
-        rules=rules_of_site(session, site),
+        rules=ruled.rules,
+        automod=ruled.automod,
+        is_top_level=draft.is_top_level,
+        is_edited=draft.comment_id is not None,
+        reports=draft.reports,
     )
     signals = parts.pipeline.signals(candidate)
     return Judged(decide(signals, settings.decision_policy()), signals, print_)
@@ -120,14 +133,23 @@ def _similar(session: Session, site_id: uuid.UUID, found: Fingerprint, draft: Dr
     ]
 
 
-_compiled: dict[uuid.UUID, tuple[int, Rules]] = {}
+class SiteRules(NamedTuple):
+    """A site's rules, compiled: words, patterns, lists and so on, and those in YAML."""
+
+    rules: Rules
+    automod: Automod | None
+
+
+_compiled: dict[uuid.UUID, tuple[int, SiteRules]] = {}
 _lists: WeakValueDictionary[tuple[uuid.UUID, int], WordList] = WeakValueDictionary()
-"""Lists by id and version, as long as the rules of some site hold them: sites share those that are for all sites."""
+_automods: WeakValueDictionary[str, Automod] = WeakValueDictionary()
+"""Lists by id and version, and rules in YAML by their text, as long as the rules of some site hold them. What is for
+all sites is shared by them, and a changed setting makes nothing anew."""
 
 _compiling = threading.Lock()
 
 
-def rules_of_site(session: Session, site: Site) -> Rules:
+def rules_of_site(session: Session, site: Site) -> SiteRules:
     """A site's rules, compiled; kept in this process until the site's version grows, as with every change of rules.
 
     A list of 50,000 words adds 0.1 s to the first call after it has changed.
@@ -139,7 +161,8 @@ def rules_of_site(session: Session, site: Site) -> Rules:
         known = _compiled.get(site.id)
         if known is not None and known[0] == site.version:
             return known[1]
-        compiled = compile_rules(map(rule_row, rules.rules_of(session, site.id)), _word_lists(session, site.id))
+        rows = map(rule_row, rules.rules_of(session, site.id))
+        compiled = SiteRules(compile_rules(rows, _word_lists(session, site.id)), _automod(session, site.id))
         _compiled[site.id] = (site.version, compiled)
     return compiled
 
@@ -152,6 +175,21 @@ def _word_lists(session: Session, site_id: uuid.UUID) -> list[WordList]:
             words = _lists[row.id, row.version] = WordList(list_head(row), rules.entries_of(session, row.id))
         found.append(words)
     return found
+
+
+def _automod(session: Session, site_id: uuid.UUID) -> Automod | None:
+    row = rules.automod_of(session, site_id)
+    if row is None:
+        return None
+    compiled = _automods.get(row.text)
+    if compiled is None:
+        try:
+            compiled = read_automod(row.text)
+        except Invalid:
+            _log.error("automod_unusable", site=str(site_id))
+            return BROKEN
+        _automods[row.text] = compiled
+    return compiled
 
 
 def rule_row(rule: Rule) -> RuleRow:

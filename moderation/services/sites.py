@@ -14,14 +14,11 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.origin import origin_of
-from moderation.domain.policy import Signal, evidence_as_json
 from moderation.domain.site import changed_settings, site_settings
-from moderation.domain.text import normalise_body, normalise_line
+from moderation.domain.text import normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
-from moderation.scoring.pipeline import Candidate
 from moderation.scoring.words import RuleRow, validate_rule
 from moderation.services.idempotency import Idempotency, reserve, settle
-from moderation.services.judging import rules_of_site
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
 from moderation.storage import audit, rules, sites
@@ -35,9 +32,6 @@ MAX_ORIGINS = 50
 MAX_NAME_CHARS = 200
 MAX_TITLE_CHARS = 500
 MAX_NOTE_CHARS = 500
-MAX_TEST_CHARS = 10_000
-RULE_SIGNALS = "site_"
-"""What the names of the signals that come from rules begin with."""
 
 MATCHES = ("folded", "exact")
 MAX_RULES = {"pattern": 200}
@@ -242,31 +236,6 @@ def remove_rule(parts: Parts, actor: Actor, rule_id: uuid.UUID) -> None:
         audit_line(parts, session, actor, site, "rule.remove", "rule", str(rule.id), _rule_facts(rule))
 
 
-def test_rules(  # (no test of ours, which is what PT028 takes it for)
-    parts: Parts,
-    actor: Actor,
-    site_key: str,
-    text: str,
-    *,
-    author: str = "",  # noqa: PT028
-    network: str = "",  # noqa: PT028
-) -> dict[str, Any]:
-    """What the rules that hold on a site say of a text: ``{"signals": [{name, weight, evidence, forces, available}]}``.
-
-    ``author`` is a name and ``network`` a truncated one, for rules of these kinds. Nothing is stored.
-    """
-    body = normalise_body(text)
-    if len(body) > MAX_TEST_CHARS:
-        raise Invalid({"text": [f"It has {len(body)} characters; at most {MAX_TEST_CHARS} are allowed."]})
-    with read() as session:
-        site = site_for(session, actor, site_key, Role.MODERATOR)
-        compiled = rules_of_site(session, site)
-    links = parts.renderer.links(parts.renderer.html(body))
-    candidate = Candidate(body=body, author_name=author, links=tuple(links), ip_network=network, rules=compiled)
-    found = [signal for signal in parts.pipeline.signals(candidate) if signal.name.startswith(RULE_SIGNALS)]
-    return {"signals": [_shown_signal(signal) for signal in found]}
-
-
 def site_for(session: Session, actor: Actor, site_key: str, role: Role, *, for_change: bool = False) -> Site:
     """The site with this key, if the actor has ``role`` there.
 
@@ -381,16 +350,6 @@ def _shown_site(site: Site) -> dict[str, Any]:
         "settings": asdict(site_settings(site.settings)),
         "version": site.version,
         "created_at": site.created_at,
-    }
-
-
-def _shown_signal(signal: Signal) -> dict[str, Any]:
-    return {
-        "name": signal.name,
-        "weight": signal.weight,
-        "evidence": evidence_as_json(signal.evidence),
-        "forces": signal.forces,
-        "available": signal.available,
     }
 
 
