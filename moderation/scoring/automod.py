@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from moderation.domain.links import host_of, safe_url
 from moderation.domain.policy import Evidence, Forces, Signal, Span
 from moderation.scoring.behaviour import Record
-from moderation.scoring.folding import Folded, fold, fold_name
-from moderation.scoring.literals import Literals, Needle, is_edge, one_line
+from moderation.scoring.folding import Folded, fold
+from moderation.scoring.literals import Literals, Needle, is_edge, spellings
 from moderation.scoring.words import (
     MAX_SPANS,
     as_typed,
@@ -94,37 +94,43 @@ class Facts:
         return [_Text(fold(self.author_url))] if self.author_url else []
 
 
+class _Copy:
+    """A text in one spelling: as typed, or as one of its matching copies."""
+
+    def __init__(self, text: str, span: Callable[[int, int], Span]) -> None:
+        self.text = text
+        self.span = span
+        """A place in the source."""
+
+    @cached_property
+    def core(self) -> tuple[int, int]:
+        """Where the first letter or digit is, and the end of the last."""
+        first = next((at for at, char in enumerate(self.text) if char.isalnum()), 0)
+        last = next((at for at in range(len(self.text), 0, -1) if self.text[at - 1].isalnum()), len(self.text))
+        return first, last
+
+
 class _Text:
-    """A text in both spellings, with where its words begin and end."""
+    """A text in all its spellings."""
 
     def __init__(self, folded: Folded) -> None:
-        self.folded = folded
-
-    def spelled(self, exact: bool) -> str:
-        """The source as typed, or the matching copy."""
-        return self.folded.source if exact else self.folded.text
-
-    def span(self, start: int, end: int, exact: bool) -> Span:
-        """A place in the source."""
-        return Span(start, end) if exact else self.folded.span(start, end)
+        self.source = folded.source
+        self._folded = folded
 
     @cached_property
-    def is_same(self) -> bool:
-        """Whether the copy differs from the source by case alone."""
-        return self.folded.source.isascii()
+    def typed(self) -> list[_Copy]:
+        """The text as typed."""
+        return [_Copy(self.source, Span)]
 
     @cached_property
-    def _cores(self) -> dict[bool, tuple[int, int]]:
-        return {}
+    def copies(self) -> list[_Copy]:
+        """The matching copies."""
+        return [_Copy(copy.text, copy.span) for copy in self._folded.readings]
 
-    def core(self, exact: bool) -> tuple[int, int]:
-        """Where the first letter or digit is, and the end of the last."""
-        if exact not in self._cores:
-            text = self.spelled(exact)
-            first = next((at for at, char in enumerate(text) if char.isalnum()), 0)
-            last = next((at for at in range(len(text), 0, -1) if text[at - 1].isalnum()), len(text))
-            self._cores[exact] = first, last
-        return self._cores[exact]
+    @cached_property
+    def all(self) -> list[_Copy]:
+        """The text as typed, and the copies that are more than that in small letters."""
+        return self.typed + [_Copy(copy.text, copy.span) for copy in self._folded.readings if copy.differs]
 
 
 class Hit(NamedTuple):
@@ -216,21 +222,17 @@ def _matching(rules: Sequence[Rule], facts: Facts) -> Iterator[tuple[Rule, Evide
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
-Find = Callable[[_Text], tuple[int, int] | None]
-"""Where a matcher finds something in a text, in the spelling that it looks at."""
+Find = Callable[[_Text], Span | None]
+"""Where in its source a matcher finds something in a text."""
 
 
 @dataclass(frozen=True)
 class TextCheck:
-    """Whether one of several values is in one of several fields; negated: in none of them.
-
-    ``in_source``: the places that ``find`` gives are in the text as typed, not in the matching copy.
-    """
+    """Whether one of several values is in one of several fields; negated: in none of them."""
 
     key: str
     fields: tuple[str, ...]
     find: Find
-    in_source: bool
     negated: bool
     cost: int = 1
 
@@ -244,10 +246,9 @@ class TextCheck:
     def _found(self, facts: Facts) -> Hit | None:
         for name in self.fields:
             for text in facts.texts(name):
-                place = self.find(text)
-                if place is not None:
-                    span = text.span(*place, self.in_source)
-                    return Hit(text.folded.source[span.start : span.end], span if name == "body" else None)
+                span = self.find(text)
+                if span is not None:
+                    return Hit(text.source[span.start : span.end], span if name == "body" else None)
         return None
 
 
@@ -273,92 +274,95 @@ MODIFIERS = (*MODES, "case-sensitive", "regex")
 
 
 def literal_finder(values: Sequence[str], mode: str, exact: bool) -> Find:
-    spelled = [as_typed(value) if exact else fold_name(value) for value in values]
+    """Finds words and phrases: in the matching copies, or as typed where it is ``exact``."""
+    spelled = [one for value in values for one in ({as_typed(value)} if exact else spellings(value))]
     literals = Literals((Needle(value, True, True), value) for value in spelled)
 
-    def find(text: _Text) -> tuple[int, int] | None:
-        where = one_line(text.spelled(exact))
-        for _, start, end in literals.places(where):
-            if _fits(mode, text, where, start, end, exact):
-                return start, end
+    def find(text: _Text) -> Span | None:
+        for copy in text.typed if exact else text.copies:
+            for _, start, end in literals.places(copy.text):
+                if _fits(mode, copy, start, end):
+                    return copy.span(start, end)
         return None
 
     return find
 
 
-def _fits(mode: str, text: _Text, where: str, start: int, end: int, exact: bool) -> bool:
+def _fits(mode: str, copy: _Copy, start: int, end: int) -> bool:
     if mode == "includes":
         return True
     if mode == "includes-word":
-        return is_edge(where, start) and is_edge(where, end)
+        return is_edge(copy.text, start) and is_edge(copy.text, end)
     if mode == "full-text":
-        first, last = text.core(exact)
+        first, last = copy.core
         return start <= first and end >= last
-    return (mode == "ends-with" or start == 0) and (mode == "starts-with" or end == len(where))
+    return (mode == "ends-with" or start == 0) and (mode == "starts-with" or end == len(copy.text))
+
+
+_FRAMES = {
+    "starts-with": (r"\A(?:", ")"),
+    "ends-with": ("(?:", r")\z"),
+    "full-exact": (r"\A(?:", r")\z"),
+    "full-text": (r"\A(?:", r")\z"),
+}
 
 
 def regex_finder(values: Sequence[str], mode: str, exact: bool) -> Find:
-    frame = {
-        "starts-with": r"\A(?:{})",
-        "ends-with": r"(?:{})\z",
-        "full-exact": r"\A(?:{})\z",
-        "full-text": r"\A(?:{})\z",
-    }
-    patterns = [
-        compile_pattern(frame.get(mode, "{}").replace("{}", value), exact=exact, longest=True) for value in values
-    ]
+    """Finds what RE2 finds in the text as typed, and unless ``exact`` in the matching copies.
 
-    def find(text: _Text) -> tuple[int, int] | None:
-        # As with the site's patterns: the text as typed, then its folded copy.
-        for copy in (True,) if exact or text.is_same else (True, False):
-            place = _first(patterns, mode, text, copy)
+    Raises ``ValueError`` for a value that does not compile.
+    """
+    before, after = _FRAMES.get(mode, ("", ""))
+    patterns = [compile_pattern(f"{before}{value}{after}", exact=exact, longest=True) for value in values]
+
+    def find(text: _Text) -> Span | None:
+        for copy in text.typed if exact else text.all:
+            place = _first(patterns, mode, copy)
             if place is not None:
-                span = text.span(*place, copy)
-                return span.start, span.end
+                return copy.span(*place)
         return None
 
     return find
 
 
-def _first(patterns: Sequence[Any], mode: str, text: _Text, copy: bool) -> tuple[int, int] | None:
-    whole = text.spelled(copy)
-    parts = windows(whole)
-    if mode == "full-text":
-        first, last = text.core(copy)
-        parts = [*parts, (first, whole[first:last].encode())]
-    if mode.startswith("full") and len(windows(whole)) > 1:
+def _first(patterns: Sequence[Any], mode: str, copy: _Copy) -> tuple[int, int] | None:
+    parts = windows(copy.text)
+    if mode.startswith("full") and len(parts) > 1:
         return None  # No value is as long as that.
+    if mode == "full-text":
+        first, last = copy.core
+        parts = [*parts, (first, copy.text[first:last].encode())]
     parts = parts[:1] if mode == "starts-with" else parts[-1:] if mode == "ends-with" else parts
-    for pattern in patterns:
-        for offset, encoded in parts:
-            place = _searched(pattern, mode, offset, encoded)
-            if place is not None:
-                return place
-    return None
+    found = (_searched(pattern, mode, *part) for pattern in patterns for part in parts)
+    return next(filter(None, found), None)
 
 
 def _searched(pattern: Any, mode: str, offset: int, encoded: bytes) -> tuple[int, int] | None:
+    """The first match, and for whole words the first that is one."""
     for tries, match in enumerate(pattern.finditer(encoded)):
         if tries == MAX_TRIES:
             raise ValueError("Too many matches in one text.")
+        # "ignore": RE2's "\\C" matches a single byte, which may be a part of a character.
         before = encoded[: match.start()].decode(errors="ignore")
-        inner, after = match[0].decode(errors="ignore"), encoded[match.end() : match.end() + 8].decode(errors="ignore")
-        start, end = len(before), len(before) + len(inner)
-        near = before[-1:] + inner + after
-        edge = len(before[-1:])
-        if mode != "includes-word" or (is_edge(near, edge) and is_edge(near, edge + len(inner))):
-            return offset + start, offset + end
+        inner = match[0].decode(errors="ignore")
+        if mode != "includes-word" or _is_word(before[-1:], inner, encoded[match.end() :][:4].decode(errors="ignore")):
+            return offset + len(before), offset + len(before) + len(inner)
     return None
 
 
+def _is_word(before: str, inner: str, after: str) -> bool:
+    text = before + inner + after[:1]
+    return is_edge(text, len(before)) and is_edge(text, len(before) + len(inner))
+
+
 def domain_finder(values: Sequence[str]) -> Find:
+    """Finds hosts that are one of these domains, or below one."""
     listed = {domain_name(value) for value in values}
 
-    def find(text: _Text) -> tuple[int, int] | None:
-        host = text.folded.source
-        labels = host.split(".")
+    def find(text: _Text) -> Span | None:
+        labels = text.source.split(".")
         if any(".".join(labels[at:]) in listed for at in range(len(labels))):
-            return 0, len(host)
+            return Span(0, len(text.source))
         return None
 
     return find

@@ -319,7 +319,7 @@ class _Reader:
         if len(modes) > 1:
             raise _Wrong(key.mark, f"'{modes[0]}' and '{modes[1]}' exclude each other. Keep one.")
         if fields == ("domain",) and not key.modifiers:
-            return self._check(key, fields, values, _check_domain, domain_finder, in_source=True)
+            return self._check(key, fields, values, _check_domain, domain_finder)
         mode = modes[0] if modes else "includes" if {"url", "domain", "author_url"} & {*fields} else "includes-word"
         if is_regex:
             self._patterns += len(values)
@@ -328,11 +328,9 @@ class _Reader:
             may_be_empty = mode not in {"includes", "includes-word"}
             return self._check(
                 key, fields, values, lambda one: _check_regex(one, may_be_empty),
-                lambda all_: regex_finder(all_, mode, exact), in_source=True, cost=2,
+                lambda all_: regex_finder(all_, mode, exact), cost=2,
             )  # fmt: skip
-        return self._check(
-            key, fields, values, _check_literal, lambda all_: literal_finder(all_, mode, exact), in_source=exact
-        )
+        return self._check(key, fields, values, _check_literal, lambda all_: literal_finder(all_, mode, exact))
 
     def _check(
         self,
@@ -342,7 +340,6 @@ class _Reader:
         check: Callable[[str], object],
         finder: Callable[[list[str]], Find],
         *,
-        in_source: bool,
         cost: int = 1,
     ) -> TextCheck:
         for value, mark in values:
@@ -354,7 +351,7 @@ class _Reader:
             find = finder([value for value, _ in values])
         except ValueError as error:
             raise _Wrong(key.mark, str(error)) from None
-        return TextCheck(key.text, fields, find, in_source, key.negated, cost)
+        return TextCheck(key.text, fields, find, key.negated, cost)
 
 
 def _read_key(node: Any, known: Sequence[str]) -> _Key:

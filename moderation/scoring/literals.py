@@ -39,6 +39,7 @@ _LINES = re.compile(r"\r\n?|\n")
 _ASCII_WORD = re.compile(r"[a-zA-Z0-9]+")
 _ANY_WORD = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 _PLAIN_ASCII_LINE = re.compile(r"[!-)+-~]+(?: [!-)+-~]+)*")
+_STRETCHED = re.compile(r"(.)\1\1")
 _ALONE = (1,)
 
 
@@ -64,6 +65,14 @@ class Needle(NamedTuple):
     text: str
     open_start: bool = False
     open_end: bool = False
+
+
+def spellings(value: str) -> set[str]:
+    """What a rule is looked for as: its matching copy, and what was typed but for width, case and marks."""
+    lower = value.lower()
+    if lower.isascii() and lower.isalpha() and not _STRETCHED.search(lower):
+        return {lower}
+    return {fold_name(value), " ".join(fold(value).plain.split())}
 
 
 def needle(value: str, *, part: bool = False) -> Needle:
@@ -162,14 +171,13 @@ class WordList:
         self._others = Literals(others)
 
     def _entries(self, text: str) -> Iterator[str]:
-        for line in (text if self.head.exact else fold(text).text).split("\n"):
-            entry, _, weight = line.partition("\t")
-            if not entry.isascii():
-                entry = " ".join(entry.split())
-            if weight:
-                self._weights[entry] = float(weight)
-            if entry.strip("*"):
-                yield entry
+        for line in filter(None, text.split("\n")):
+            value, _, weight = line.partition("\t")
+            for entry in (value,) if self.head.exact else spellings(value):
+                if weight:
+                    self._weights[entry] = float(weight)
+                if entry.strip("*"):
+                    yield entry
 
     def weight(self, entry: str) -> float:
         """What a match of the entry adds to the risk."""
@@ -249,11 +257,13 @@ def read_list(text: str, *, part: bool = False, advance: Callable[[int], None] |
 def _entry(raw: str, part: bool) -> tuple[str, float | None]:
     value, tab, weight = raw.partition("\t")
     value = value.removeprefix("\\") if value.startswith("\\#") else value
-    if not _PLAIN_ASCII_LINE.fullmatch(value):
+    is_plain = _PLAIN_ASCII_LINE.fullmatch(value) is not None
+    if not is_plain:
         value = _settled(value)
     if len(value) > MAX_ENTRY_CHARS:
         raise ValueError(f"It has {len(value):,} characters; at most {MAX_ENTRY_CHARS} are allowed.")
-    check_literal(value, part=part)
+    if part or not is_plain:
+        check_literal(value, part=part)
     return value, _weight(weight.strip()) if tab else None
 
 

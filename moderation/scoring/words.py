@@ -24,7 +24,7 @@ from publicsuffixlist import PublicSuffixList
 from moderation.domain.policy import Evidence, Forces, Signal, Span
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold_name
-from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle
+from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle, spellings
 
 MAX_VALUE_CHARS = 500
 """Longest value of a rule, in characters."""
@@ -231,9 +231,17 @@ class Spelled:
     exact: Literals[RuleRow]
 
     def places(self, body: Folded) -> Iterator[tuple[RuleRow, Span]]:
-        """Each rule that occurs, with its place in the source."""
-        for row, start, end in self.folded.places(body.text):
-            yield row, body.span(start, end)
+        """Each rule that occurs, with its place in the source.
+
+        A folded rule is found as it is written and as it is meant, each in all readings of the text.
+        """
+        if self.folded:
+            found = (
+                (row, copy.span(start, end))
+                for copy in body.readings
+                for row, start, end in self.folded.places(copy.text)
+            )
+            yield from dict.fromkeys(found)
         for row, start, end in self.exact.places(body.source):
             yield row, Span(start, end)
 
@@ -285,7 +293,9 @@ def _compile(rows: tuple[RuleRow, ...]) -> Rules:
 
 def _spelled(rows: Sequence[RuleRow]) -> Spelled:
     return Spelled(
-        Literals((needle(fold_name(row.value), part=row.part), row) for row in rows if not row.exact),
+        Literals(
+            (needle(value, part=row.part), row) for row in rows if not row.exact for value in spellings(row.value)
+        ),
         Literals((needle(as_typed(row.value), part=row.part), row) for row in rows if row.exact),
     )
 
@@ -457,7 +467,7 @@ NO_RULES = compile_rules(())
 
 
 def profanity(listed: Profanity, body: Folded, rules: Rules, language: str | None = None) -> Signal:
-    """Words of the built-in list, in the text as typed and in its folded copy.
+    """Words of the built-in list, in the text as typed and in its matching copies.
 
     The list flags "god" and "gay" too, so the weight is small for words that are often harmless, and modest for all.
     ``obscene`` is a rule of thumb on the count of the other words, not a trained score.
@@ -480,10 +490,11 @@ def _listed_places(listed: Profanity, body: Folded, rules: Rules, language: str 
     for hit in listed.hits(body.source, allowed):
         if not any(entries.has(hit.word) for entries in lists):
             yield hit.word, Span(hit.start, hit.end)
-    if not body.source.isascii():
-        for hit in listed.hits(body.text, allowed):
-            if not any(entries.has(hit.word) for entries in lists):
-                yield hit.word, body.span(hit.start, hit.end)
+    for copy in body.readings:
+        if copy.differs:
+            for hit in listed.hits(copy.text, allowed):
+                if not any(entries.has(hit.word) for entries in lists):
+                    yield hit.word, copy.span(hit.start, hit.end)
 
 
 def _lists(rules: Rules, language: str | None, *, allow: bool) -> list[WordList]:
@@ -528,31 +539,35 @@ def _of_lists(body: Folded, lists: Sequence[WordList], shields: "_Shields") -> I
 
 def _list_places(body: Folded, lists: Sequence[WordList]) -> Iterator[tuple[WordList, Iterator[tuple[str, Span]]]]:
     """Each list with the places of its entries in the source; the words of the text are cut once."""
-    folded = Words(body.text) if any(not entries.head.exact for entries in lists) else None
-    source = Words(body.source) if any(entries.head.exact for entries in lists) else None
+    typed = Words(body.source) if any(entries.head.exact for entries in lists) else None
+    copies = [(copy, Words(copy.text)) for copy in body.readings] if any(not one.head.exact for one in lists) else []
     for entries in lists:
-        if entries.head.exact and source:
-            yield entries, ((entry, Span(start, end)) for entry, start, end in entries.places(source))
-        elif folded:
-            yield entries, ((entry, body.span(start, end)) for entry, start, end in entries.places(folded))
+        if entries.head.exact and typed:
+            yield entries, ((entry, Span(start, end)) for entry, start, end in entries.places(typed))
+        else:
+            yield entries, _in_copies(entries, copies)
+
+
+def _in_copies(entries: WordList, copies: Sequence[tuple[Folded, Words]]) -> Iterator[tuple[str, Span]]:
+    return ((entry, copy.span(start, end)) for copy, words in copies for entry, start, end in entries.places(words))
 
 
 def site_patterns(body: Folded, rules: Rules, language: str | None = None) -> Signal:
-    """The site's own patterns, on the text as typed and on its folded copy, both without case; exact ones on the text
-    as typed alone, with case.
+    """The site's own patterns, on the text as typed and on its matching copies, all without case; exact ones on the
+    text as typed alone, with case.
 
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
     found = []
     typed = windows(body.source) if rules.patterns else []
-    folded = windows(body.text) if rules.patterns and not body.source.isascii() else []
+    copies = [(copy, windows(copy.text)) for copy in body.readings if rules.patterns and copy.differs]
     for row, pattern in rules.patterns:
         if not speaks(row.language, language):
             continue
         place = first_match(pattern, typed)
         span = Span(*place) if place else None
-        if span is None and not row.exact and (place := first_match(pattern, folded)):
-            span = body.span(*place)
+        if span is None and not row.exact:
+            span = next((copy.span(*place) for copy, parts in copies if (place := first_match(pattern, parts))), None)
         if span is not None:
             found.append((row, Evidence(f"The site's pattern {row.value}", (span,))))
     return rules_signal("site_patterns", found, broken="pattern" in rules.broken)
