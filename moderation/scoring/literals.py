@@ -72,7 +72,9 @@ def spellings(value: str) -> set[str]:
     lower = value.lower()
     if lower.isascii() and lower.isalpha() and not _STRETCHED.search(lower):
         return {lower}
-    return {fold_name(value), " ".join(fold(value).plain.split())}
+    folded = fold(value)
+    meant = " ".join(folded.text.split())
+    return {meant} if folded.plain is folded.text else {meant, " ".join(folded.plain.split())}
 
 
 def needle(value: str, *, part: bool = False) -> Needle:
