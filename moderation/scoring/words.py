@@ -522,7 +522,8 @@ def site_words(body: Folded, rules: Rules, language: str | None = None) -> Signa
     evidence = [
         (row, Evidence(f'The site\'s word "{row.value}".', tuple(spans[:MAX_SPANS]))) for row, spans in found.items()
     ]
-    evidence += _of_lists(body, _lists(rules, language, allow=False), shields)
+    if rules.lists:
+        evidence += _of_lists(body, _lists(rules, language, allow=False), shields)
     return rules_signal("site_words", evidence, broken=bool(rules.broken & {"word", "allow"}))
 
 
