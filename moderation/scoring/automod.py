@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from moderation.domain.links import host_of, safe_url
-from moderation.domain.policy import Evidence, Forces, Signal, Span
+from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
 from moderation.scoring.literals import Literals, Needle, is_edge, spellings
@@ -190,8 +190,10 @@ BROKEN = Automod((), broken=True)
 
 def judge(automod: Automod | None, facts: Callable[[], Facts]) -> Signal:
     """What the rules say. Raises ``ValueError`` where a text holds more matches than anybody should look at."""
-    if automod is None or automod.broken:
-        return Signal("automod", available=automod is None)
+    if automod is None:
+        return nothing("automod")
+    if automod.broken:
+        return Signal("automod", available=False)
     found = list(_matching(automod.rules, facts()))
     actions = [rule.action for rule, _ in found]
     weights = {action: ACTIONS[action].weight * actions.count(action) for action in set(actions)}

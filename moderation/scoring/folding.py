@@ -130,7 +130,7 @@ _OTHER_KINDS = bytes(_KINDS)
 """Kinds of characters: letter, digit, two kinds of signs, apostrophe, anything else. In texts with other characters
 than ASCII, a question mark stands for each of these and passes for a letter."""
 
-_LEET_APART = re.compile(rb"\ba( {1,3})[0$!]\1a")
+_LEET_APART = re.compile(r"\ba( {1,3})[0$!]\1a")
 _NO_LEET = bytes(code for code in range(256) if _OTHER_KINDS[code] in b"a '")
 _ODD_SIGN = re.compile("[€£¥¢¡]")
 
@@ -210,16 +210,16 @@ def fold(source: str) -> Folded:
     if even:
         text = typed.lower()
         raw = text.encode()
-        kinds = raw.translate(_ASCII_KINDS)
+        kinds = raw.translate(_ASCII_KINDS).decode()
     else:
         text = source.translate(_TABLE)
         if _HAS_ALIKE.search(text):
             text = _FOREIGN_WORD.sub(_as_meant, text)
         raw = text.encode("ascii", "replace")
-        kinds = raw.translate(_OTHER_KINDS)
-    apart = _may_stand_apart(kinds)
-    leet = bool(raw.translate(None, _NO_LEET)) and _may_be_leet(kinds)
-    leet = leet or (not even and _ODD_SIGN.search(text) is not None)
+        kinds = raw.translate(_OTHER_KINDS).decode()
+    signs = bool(raw.translate(None, _NO_LEET))
+    apart = _may_stand_apart(kinds) or (signs and _LEET_APART.search(kinds) is not None)
+    leet = (signs and _may_be_leet(kinds)) or (not even and _ODD_SIGN.search(text) is not None)
     if apart or leet or (_may_be_stretched(raw) and _STRETCHED.search(text)):
         return _undisguised(source, text, even=even, apart=apart, leet=leet)
     return Folded(source, text, even=even)
@@ -240,29 +240,21 @@ def _with_ascii_quotes(text: str) -> str:
     return text
 
 
-def _may_stand_apart(kinds: bytes) -> bool:
+def _may_stand_apart(kinds: str) -> bool:
     """Whether three letters may stand apart, with the same between them. ``kinds``: of each character of the text."""
-    kinds = b" " + kinds
-    return b" a a " in kinds or b" a  a  " in kinds or b" a   a   " in kinds
+    kinds = f" {kinds}"
+    return " a a a" in kinds or " a  a  a" in kinds or " a   a   a" in kinds
 
 
-def _may_be_leet(kinds: bytes) -> bool:
+def _may_be_leet(kinds: str) -> bool:
     """Whether digits or signs may be letters: not those of numbers, of units of two letters and at the end."""
-    return (
-        b"0aaa" in kinds
-        or b"a0a" in kinds
-        or b"a00a" in kinds
-        or b"$a" in kinds
-        or b"a$" in kinds
-        or b"!a" in kinds
-        or _LEET_APART.search(kinds) is not None
-    )
+    return "0aaa" in kinds or "a0a" in kinds or "a00a" in kinds or "$a" in kinds or "a$" in kinds or "!a" in kinds
 
 
 def _may_be_stretched(raw: bytes) -> bool:
     """Whether some character stands three times in a row: a few shifts of one large number, whatever the length."""
     number = int.from_bytes(raw, "little")
-    return b"\0\0" in (number ^ (number >> 8)).to_bytes(len(raw), "little")
+    return (number ^ (number >> 8)).to_bytes(len(raw), "little").find(b"\0\0") >= 0
 
 
 # --- what is done where they say so ----------------------------------------------------------------------------------
@@ -301,7 +293,7 @@ def _may_link(text: str) -> bool:
 def _plain(text: str, *, apart: bool, leet: bool) -> tuple[str, Sequence[int]]:
     """A part without links in plain spelling, and the places of the characters that were kept."""
     kept: Sequence[int] = range(len(text))
-    gaps = _gaps(text) if apart or leet else []
+    gaps = _gaps(text) if apart else []
     if gaps:
         text, kept = _left(text, kept, gaps)
     text, kept = _shortened(text, kept)

@@ -11,8 +11,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from operator import add
 from typing import Any
 from unicodedata import normalize
 
@@ -21,7 +22,7 @@ import idna
 import re2
 from publicsuffixlist import PublicSuffixList
 
-from moderation.domain.policy import Evidence, Forces, Signal, Span
+from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold_name
 from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle, spellings
@@ -108,6 +109,7 @@ class Profanity:
             self._entries.setdefault(key, []).append(entry)
             self._prefixes.update(key[:length] for length in range(1, len(key)))
         self._openings = self._prefixes | self._entries.keys()
+        self._likely = _Likely(library.CHARS_MAPPING, map(str, library.CENSOR_WORDSET), allowed)
         self._matching = lru_cache(maxsize=4_096)(self._compared)
 
     def contains_profanity(self, text: str) -> bool:
@@ -116,13 +118,17 @@ class Profanity:
 
     def hits(self, text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Hit]:
         """The places that the library's ``censor`` would replace, in order, as if ``allowed`` were not on its list."""
+        likely = self._likely.words(text)
+        if not likely:
+            return
         classes = text.translate(self._classes)
         find = self._ascii_word if text.isascii() else self._word
         words = [match.span() for match in find.finditer(text)]
         # The library never joins a word of one letter at the very end.
         joinable = len(words) - (bool(words) and words[-1] == (len(text) - 1, len(text)))
         free_from = 0
-        for index, (start, end) in enumerate(words):
+        for index in likely:
+            start, end = words[index]
             key = classes[start:end]
             if key not in self._openings or index < free_from:
                 continue
@@ -164,6 +170,72 @@ class Profanity:
         """The listed words that ``spelled`` is a variant of, by the library's own comparison; the same one first."""
         matching = [str(entry) for entry in self._entries[key] if entry == spelled]
         return tuple(sorted(matching, key=lambda word: (word != spelled, word)))
+
+
+class _Likely:
+    """A quick look for where listed words may begin: of most words of a text it is plain that none does.
+
+    In words without signs and digits that stand for letters, a listed word must stand as it is but for a few letters
+    that pass for each other (i and l, u and v). So whole words and pairs of neighbours are looked up in sets. A word
+    with such a sign in it, "2000" too, is looked up by what all its letters and signs may stand for. Some of what is
+    found is nothing; nothing is missed.
+    """
+
+    def __init__(self, variants: Mapping[str, Sequence[str]], listed: Iterable[str], allowed: Iterable[str]) -> None:
+        listed, allowed = list(listed), list(allowed)
+        if not all(map(str.isascii, listed)):
+            raise Bug("better-profanity lists a word with other letters than those of ASCII; it would be missed.")
+        self._foreign = re.compile(_one_of(char for char in allowed if not char.isascii()) + "+")
+        signs = {char for stand_ins in variants.values() for char in stand_ins if not char.isalpha()}
+        letters = _Classes({letter: [c for c in stand_ins if c.isalpha()] for letter, stand_ins in variants.items()})
+        inside = [_FOREIGN, *filter(str.isascii, allowed)]
+        self._cut = _table({char: _SIGN if char in signs else letters[ord(char)] for char in inside})
+        anything = _Classes(variants)
+        self._cut_any = _table({char: anything[ord(char)] for char in inside})
+        entries = [entry.lower().encode() for entry in listed]
+        self._words, self._pairs = _looked_up(entries, self._cut)
+        self._any_words, self._any_pairs = _looked_up(entries, self._cut_any)
+
+    def words(self, text: str) -> list[int]:
+        """The numbers of the words with which a listed one may begin, in order."""
+        text = text.replace(_FOREIGN, " ")
+        if not text.isascii():
+            text = self._foreign.sub(_FOREIGN, text.replace("\u212a", "k"))  # the sign for Kelvin is a capital k
+        raw = text.encode("ascii", "replace")
+        words = raw.translate(self._cut).decode().split()
+        found: set[int] = set()
+        if not self._words.isdisjoint(words):
+            found.update([at for at, word in enumerate(words) if word in self._words])
+        pairs = list(map(add, words, words[1:]))
+        if not self._pairs.isdisjoint(pairs):
+            found.update([at for at, pair in enumerate(pairs) if pair in self._pairs])
+        signed = [at for at, word in enumerate(words) if _SIGN in word]
+        if signed:
+            words = raw.translate(self._cut_any).decode().split()
+            found.update([at for at in signed if words[at] in self._any_words])
+            beside = {*signed, *(at - 1 for at in signed if at)} - {len(words) - 1}
+            found.update([at for at in beside if words[at] + words[at + 1] in self._any_pairs])
+        return sorted(found)
+
+
+_SIGN, _FOREIGN = "\x01", "\x02"
+
+
+def _table(characters: Mapping[str, str]) -> bytes:
+    """A translation of bytes: those characters to their classes, all others to blanks."""
+    return bytes(ord(characters.get(chr(code), " ")) for code in range(256))
+
+
+def _looked_up(entries: Iterable[bytes], cut: bytes) -> tuple[set[str], set[str]]:
+    """The listed words of one word, and all that two words joined may be the opening of, whatever separates them."""
+    words: set[str] = set()
+    pairs: set[str] = set()
+    for entry in entries:
+        parts = entry.translate(cut).decode().split()
+        words.update(parts[:1] if len(parts) == 1 else ())
+        joined = "".join(parts)
+        pairs.update(joined[:length] for length in range(2, len(joined) + 1))
+    return words, pairs
 
 
 class _Classes(dict[int, str]):
@@ -229,6 +301,9 @@ class Spelled:
 
     folded: Literals[RuleRow]
     exact: Literals[RuleRow]
+
+    def __bool__(self) -> bool:
+        return bool(self.folded or self.exact)
 
     def places(self, body: Folded) -> Iterator[tuple[RuleRow, Span]]:
         """Each rule that occurs, with its place in the source.
@@ -466,6 +541,10 @@ NO_RULES = compile_rules(())
 # --- signals -------------------------------------------------------------------------------------------------------
 
 
+_NO_WORDS: frozenset[str] = frozenset()
+_NOT_LISTED = Signal("profanity", scores={"obscene": 0.0})
+
+
 def profanity(listed: Profanity, body: Folded, rules: Rules, language: str | None = None) -> Signal:
     """Words of the built-in list, in the text as typed and in its matching copies.
 
@@ -474,6 +553,8 @@ def profanity(listed: Profanity, body: Folded, rules: Rules, language: str | Non
     """
     shields = _Shields(body, rules, language)
     found = {span: word for word, span in _listed_places(listed, body, rules, language) if not shields.cover(span)}
+    if not found:
+        return _NOT_LISTED
     rude = {span: word for span, word in found.items() if word not in OFTEN_HARMLESS}
     mild = {span: word for span, word in found.items() if word in OFTEN_HARMLESS}
     weight = min(0.4, 0.2 + 0.05 * len(rude)) if rude else min(0.1, 0.05 * len(mild))
@@ -485,7 +566,7 @@ def profanity(listed: Profanity, body: Folded, rules: Rules, language: str | Non
 
 def _listed_places(listed: Profanity, body: Folded, rules: Rules, language: str | None) -> Iterator[tuple[str, Span]]:
     spoken = [words for wanted, words in rules.allowed_words.items() if speaks(wanted, language)]
-    allowed = spoken[0] if len(spoken) == 1 else frozenset[str]().union(*spoken)
+    allowed = _NO_WORDS.union(*spoken) if spoken else _NO_WORDS
     lists = [entries for entries in _lists(rules, language, allow=True) if not entries.head.exact]
     for hit in listed.hits(body.source, allowed):
         if not any(entries.has(hit.word) for entries in lists):
@@ -514,6 +595,9 @@ def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
 
 def site_words(body: Folded, rules: Rules, language: str | None = None) -> Signal:
     """The site's own words and phrases, single ones and those of its lists."""
+    broken = bool(rules.broken & {"word", "allow"})
+    if not (rules.words or rules.lists):
+        return rules_signal("site_words", (), broken=broken)
     shields = _Shields(body, rules, language)
     found: dict[RuleRow, list[Span]] = {}
     for row, span in rules.words.places(body):
@@ -522,9 +606,8 @@ def site_words(body: Folded, rules: Rules, language: str | None = None) -> Signa
     evidence = [
         (row, Evidence(f'The site\'s word "{row.value}".', tuple(spans[:MAX_SPANS]))) for row, spans in found.items()
     ]
-    if rules.lists:
-        evidence += _of_lists(body, _lists(rules, language, allow=False), shields)
-    return rules_signal("site_words", evidence, broken=bool(rules.broken & {"word", "allow"}))
+    evidence += _of_lists(body, _lists(rules, language, allow=False), shields)
+    return rules_signal("site_words", evidence, broken=broken)
 
 
 def _of_lists(body: Folded, lists: Sequence[WordList], shields: "_Shields") -> Iterator[tuple[RuleRow, Evidence]]:
@@ -559,9 +642,9 @@ def site_patterns(body: Folded, rules: Rules, language: str | None = None) -> Si
 
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
-    found = []
+    found: list[tuple[RuleRow, Evidence]] = []
     typed = windows(body.source) if rules.patterns else []
-    copies = [(copy, windows(copy.text)) for copy in body.readings if rules.patterns and copy.differs]
+    copies = [(copy, windows(copy.text)) for copy in body.readings if copy.differs] if rules.patterns else []
     for row, pattern in rules.patterns:
         if not speaks(row.language, language):
             continue
@@ -614,6 +697,8 @@ def site_networks(ip_network: str, rules: Rules) -> Signal:
 
 def rules_signal(name: str, found: Sequence[tuple[RuleRow, Evidence]], *, broken: bool) -> Signal:
     """What the matching rules say together: the sum of their weights in -1..1, and the strictest of their actions."""
+    if not found and not broken:
+        return nothing(name)
     actions = {row.action for row, _ in found}
     forces = Forces.SPAM if "spam" in actions else Forces.HOLD if "hold" in actions else None
     weight = min(1.0, max(-1.0, sum(row.weight for row, _ in found)))
@@ -628,29 +713,32 @@ def _contains(listed: Network, sender: Network) -> bool:
 
 
 class _Shields:
-    """The places of a site's allowed words in a text; what lies inside one of them is not objected to.
-
-    They are looked for when something is objected to, and not before: most texts hold nothing.
-    """
+    """The places of a site's allowed words in a text; what lies inside one of them is not objected to."""
 
     def __init__(self, body: Folded, rules: Rules, language: str | None) -> None:
-        self._facts = body, rules, language
-        self._starts: list[int] | None = None
-        self._reach: list[int] = []
+        self._body, self._rules, self._language = body, rules, language
 
     def cover(self, span: Span) -> bool:
         """Whether the span lies inside an allowed place."""
-        if self._starts is None:
-            spans = sorted((span.start, span.end) for span in _allowed_places(*self._facts))
-            self._starts = [start for start, _ in spans]
-            self._reach = list(accumulate((end for _, end in spans), max))
         before = bisect_right(self._starts, span.start)
         return before > 0 and self._reach[before - 1] >= span.end
 
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """Looked for at the first objection only: most texts have none."""
+        return sorted((span.start, span.end) for span in self._allowed())
 
-def _allowed_places(body: Folded, rules: Rules, language: str | None) -> Iterator[Span]:
-    for row, span in rules.allowed.places(body):
-        if speaks(row.language, language):
-            yield span
-    for _, places in _list_places(body, _lists(rules, language, allow=True)):
-        yield from (span for _, span in places)
+    def _allowed(self) -> Iterator[Span]:
+        for row, span in self._rules.allowed.places(self._body):
+            if speaks(row.language, self._language):
+                yield span
+        for _, places in _list_places(self._body, _lists(self._rules, self._language, allow=True)):
+            yield from (span for _, span in places)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _ in self._spans]
+
+    @cached_property
+    def _reach(self) -> list[int]:
+        return list(accumulate((end for _, end in self._spans), max))

@@ -194,7 +194,7 @@ def _in_words(tally: _Tally) -> str:
 def _refuse_allowing(ruled: SiteRules) -> None:
     found = ruled.rules
     objects = (
-        *(found.words.folded, found.words.exact, found.patterns, found.domains, found.authors, found.networks),
+        *(found.words, found.patterns, found.domains, found.authors, found.networks),
         *(entries for entries in found.lists if entries.head.action != "allow"),
         ruled.automod,
     )
