@@ -3,6 +3,7 @@
 This is what runs; ``automod_reader.py`` makes it from the text. What an action means to the policy is in ``ACTIONS``.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,10 @@ MAX_TRIES = 1_000
 
 MAX_SHOWN_CHARS = 100
 """Characters of a match that a reason shows."""
+
+
+PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
+"""What stands for a match in a reason."""
 
 
 class Effect(NamedTuple):
@@ -164,9 +169,9 @@ class Rule:
         """Why, in the words of whoever wrote the rule."""
         first = next((hit.text for hit in hits.values() if hit.text), "")
         says = self.reason or (f'it has "{short(first)}".' if first else "it holds.")
-        by_field = {name: hits[check.key].text for check in reversed(self.checks) for name in check.fields}
-        for name, text in {"match": first, **{f"match-{name}": text for name, text in by_field.items()}}.items():
-            says = says.replace("{{" + name + "}}", short(text))
+        stands_for = {f"match-{name}": hits[check.key].text for check in reversed(self.checks) for name in check.fields}
+        stands_for["match"] = first
+        says = PLACEHOLDER.sub(lambda place: short(stands_for.get(place[1], "")), says)
         spans = sorted({hit.span for hit in hits.values() if hit.span}, key=lambda span: span.start)
         return Evidence(f"The rule in line {self.line} ({self.action}): {says}", tuple(spans[:MAX_SPANS]))
 

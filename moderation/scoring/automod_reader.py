@@ -19,6 +19,7 @@ from moderation.scoring.automod import (
     ACTIONS,
     MODES,
     MODIFIERS,
+    PLACEHOLDER,
     Automod,
     Check,
     Facts,
@@ -132,8 +133,8 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq,
 }  # fmt: skip
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
+_NO_TEXT = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 
 _TEXTS = ("body", "domain", "url")
 _OF_AUTHOR = {"name": "author", "url": "author_url"}
@@ -404,6 +405,8 @@ def _scalar(node: Any) -> str:
     value: str = node.value
     if not value.strip():
         raise _Wrong(node.start_mark, "The value is missing. In '' a '#' and what follows stays part of it.")
+    if _NO_TEXT.search(value):
+        raise _Wrong(node.start_mark, "It holds a control character or half of a surrogate pair. Leave it out.")
     if len(value) > MAX_VALUE_CHARS:
         raise _Wrong(node.start_mark, f"It has {len(value):,} characters; at most {MAX_VALUE_CHARS} are allowed.")
     return value
@@ -482,7 +485,7 @@ def _check_regex(value: str, may_be_empty: bool) -> None:
 
 def _check_placeholders(mark: Any, reason: str, checks: Sequence[Check]) -> None:
     known = {"match", *(f"match-{name}" for check in checks for name in check.fields)}
-    for match in _PLACEHOLDER.finditer(reason):
+    for match in PLACEHOLDER.finditer(reason):
         if match[1] not in known:
             names = ", ".join("{{" + name + "}}" for name in sorted(known))
             raise _Wrong(mark, f"In the reason, '{short(match[0])}' stands for nothing. Known in this rule: {names}.")

@@ -25,6 +25,9 @@ MAX_ENTRY_CHARS = 200
 MAX_ENTRIES = 100_000
 """Most entries of one list."""
 
+MAX_LINES = 2 * MAX_ENTRIES
+"""Most lines of a text that a list is read from."""
+
 MAX_RAW_MATCHES = 50_000
 """Occurrences inside words that are looked at in one text; some 20 ms. More are the work of an attacker, or of a rule
 for "aaa": then ``places`` raises, and the comment waits for a person."""
@@ -220,10 +223,10 @@ def _plain_words(entry: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ReadList:
-    """A list as it was read: weight (None: the list's own) by entry, and what was refused, as (line, why)."""
+    """A list as it was read: weight (None: the list's own) by entry, and the lines that were refused, with why."""
 
     entries: Mapping[str, float | None]
-    refused: list[tuple[int, str]]
+    refused: Mapping[int, str]
 
     def text(self) -> str:
         """The form that is stored and that ``WordList`` takes: an entry a line, with its weight after a tab."""
@@ -237,26 +240,31 @@ def read_list(text: str, *, part: bool = False, advance: Callable[[int], None] |
     there already; of an entry that stands twice the later weight counts. ``advance`` is told every 1,000 lines.
     """
     entries: dict[str, float | None] = {}
-    refused: list[tuple[int, str]] = []
+    refused: dict[int, str] = {}
     for number, line in enumerate(_LINES.split(text.removeprefix("\ufeff")), 1):
         if advance is not None and number % 1_000 == 0:
             advance(1_000)
         raw = line.strip()
         if not raw or raw[0] == "#":
             continue
+        if number > MAX_LINES:
+            refused[number] = f"A text may have {MAX_LINES:,} lines. Make a second list of the rest."
+            break
         try:
             entry, weight = _entry(raw, part)
         except ValueError as error:
-            refused.append((number, str(error)))
+            refused[number] = str(error)
             continue
         if len(entries) == MAX_ENTRIES and entry not in entries:
-            refused.append((number, f"A list may have {MAX_ENTRIES:,} entries; make a second one of the rest."))
+            refused[number] = f"A list may have {MAX_ENTRIES:,} entries. Make a second one of the rest."
             break
         entries[entry] = weight
     return ReadList(entries, refused)
 
 
 def _entry(raw: str, part: bool) -> tuple[str, float | None]:
+    if "\ufffd" in raw:
+        raise ValueError("It is not in UTF-8. Save the file as UTF-8.")
     value, tab, weight = raw.partition("\t")
     value = value.removeprefix("\\") if value.startswith("\\#") else value
     is_plain = _PLAIN_ASCII_LINE.fullmatch(value) is not None

@@ -1,5 +1,6 @@
 """Rules tried before they count: on a text, and on the comments that moderators have decided on. Nothing is stored."""
 
+import threading
 import time
 import uuid
 from collections import Counter
@@ -15,7 +16,7 @@ from moderation.domain.comment import State
 from moderation.domain.policy import Forces, Signal, decide, evidence_as_json
 from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body
-from moderation.errors import Invalid, NotFound
+from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.automod_reader import read_automod
 from moderation.scoring.pipeline import RULE_SIGNALS, Candidate, Record
 from moderation.scoring.words import RuleRow, compile_rules
@@ -33,6 +34,11 @@ MAX_LAST, DEFAULT_LAST = 5_000, 1_000
 
 MAX_SECONDS = 10.0
 """A back-test ends after this long, and says so. Between batches nothing is held in the database."""
+
+MAX_RUNNING = 2
+"""Back-tests that one process goes through at a time, so that readers' requests find a free thread."""
+
+_running = threading.BoundedSemaphore(MAX_RUNNING)
 
 MAX_EXAMPLES = 20
 BATCH = 200
@@ -147,20 +153,35 @@ def backtest(
 
     Those that are approved, rejected or spam by a person's decision that stands, newest decision first; with
     ``automatic`` also by the site's policy. Each is judged as it is now, its author by the record of today. Where the
-    rules could not be judged, the comment counts as held. Raises ``NotFound``, or ``Invalid`` by field.
+    rules could not be judged, the comment counts as held.
+
+    Raises ``NotFound``, ``Invalid`` by field, or ``Conflict`` where ``MAX_RUNNING`` are under way.
     """
     if tried.count() != 1:
         raise Invalid({"rule": ["Give one of: a rule, a list, a text of rules in YAML, the id of a rule."]})
     if not 1 <= last <= MAX_LAST:
         raise Invalid({"last": [f"It is a number from 1 to {MAX_LAST:,}."]})
-    began = time.monotonic()
     with read() as session:
         site = site_for(session, actor, site_key, Role.MODERATOR)
         ruled = _tried_rules(session, site, tried)
     _refuse_allowing(ruled)
-    tally = _Tally()
+    if not _running.acquire(blocking=False):
+        raise Conflict(f"{MAX_RUNNING} back-tests are under way. Try again when one of them is done.")
+    try:
+        return _gone_through(parts, site, ruled, last, automatic, max_seconds)
+    finally:
+        _running.release()
+
+
+def _gone_through(
+    parts: Parts, site: Site, ruled: SiteRules, last: int, automatic: bool, max_seconds: float
+) -> dict[str, Any]:
+    began = time.monotonic()
+    tally, stopped = _Tally(), False
     for batch in _decided(site.id, automatic):
         for comment, author in batch[: last - tally.tried]:
+            if time.monotonic() - began > max_seconds:
+                break
             tally.add(comment, _judged(parts, comment, author, ruled))
         stopped = time.monotonic() - began > max_seconds
         if stopped or tally.tried == last:

@@ -6,6 +6,7 @@ small transaction, and compiled once a process.
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -167,7 +168,7 @@ def _read(text: str, head: ListHead, advance: Callable[[int], None] | None) -> R
         raise Invalid({"text": [f"It has {len(text):,} characters; at most {MAX_LIST_CHARS:,} are allowed."]})
     given = read_list(text, part=head.part, advance=advance)
     if given.refused and not given.entries:
-        line, why = given.refused[0]
+        line, why = next(iter(given.refused.items()))
         raise Invalid({"text": [f"No line is an entry. Line {line}: {why}"]})
     return given
 
@@ -242,7 +243,7 @@ def _outcome(shown: dict[str, Any], known: WordListRow | None, given: ReadList, 
         "added": len(given.entries.keys() - before),
         "removed": len(before - given.entries.keys()) if replace else 0,
         "refused_count": len(given.refused),
-        "refused": [{"line": line, "why": why} for line, why in given.refused[:MAX_REFUSED_SHOWN]],
+        "refused": [{"line": line, "why": why} for line, why in islice(given.refused.items(), MAX_REFUSED_SHOWN)],
     }
 
 

@@ -38,7 +38,7 @@ def test_rules(body: dict[str, Any]) -> Any:
 
 
 @calls.call(
-    "POST", "/rules/backtest", body=schemas.BacktestIn, answer=schemas.BacktestOut,
+    "POST", "/rules/backtest", body=schemas.BacktestIn, answer=schemas.BacktestOut, doc={"x-conflict": True},
     example={"site": "news", "rule": {"kind": "word", "value": "casino*", "action": "hold"}, "last": 5000},
 )  # fmt: skip
 def backtest(body: dict[str, Any]) -> Any:

@@ -854,11 +854,9 @@ class ThreadsOut(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
-def _language(**options: Any) -> fields.String:
-    note = {"description": "By ISO 639-1: for comments in this language alone; null for all.", "pattern": "^[a-z]{2}$"}
-    return fields.String(
-        validate=validate.Regexp(r"^[a-z]{2}\Z"), metadata=note, load_default=None, allow_none=True, **options
-    )
+def _language(pattern: str = "^[a-z]{2}$") -> fields.String:
+    note = {"description": "By ISO 639-1: for comments in this language alone; null for all.", "pattern": pattern}
+    return fields.String(validate=validate.Regexp(pattern + r"\Z"), metadata=note, load_default=None, allow_none=True)
 
 
 class RuleTried(Request):
@@ -888,13 +886,13 @@ class ListTried(Request):
     )
     action = _choice(LIST_ACTIONS, load_default=None, allow_none=True)
     weight = Number(-1, 1, load_default=None, allow_none=True)
-    language = _language()
+    language = _language("^([a-z]{2})?$")
     match = _choice(MATCHES, load_default=None, allow_none=True)
     part = Truth(load_default=None, allow_none=True, metadata={"description": "Also inside words."})
 
 
 class WordListIn(ListTried):
-    """A list of words. Of the options, what is not given stays as it is."""
+    """A list of words. Of the options, what is not given stays as it is; an empty `language` is all of them."""
 
     replace = Truth(load_default=True, metadata={"description": "Whether what is not in the text goes."})
 

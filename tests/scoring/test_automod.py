@@ -181,6 +181,11 @@ def test_reason_has_what_matched_and_its_place() -> None:
     assert [(s.start, s.end) for s in signal.evidence[0].spans] == [(5, 11)]
 
 
+def test_reason_is_filled_in_once_whatever_the_match_says() -> None:
+    text = "body (regex, includes): '.+'\nauthor: {name: bot}\naction: filter\naction_reason: 'Says {{match-body}}'"
+    assert said(text, "{{match-author}}", author_name="bot").evidence[0].text.endswith("Says {{match-author}}")
+
+
 WRONG = """\
 body: casino
 bdy: x
@@ -245,6 +250,8 @@ def test_read_wrong_rules_each_complaint_has_line_column_and_what_to_do() -> Non
         ("domain: 'https://x'\naction: filter", "host name"),
         ("type: submission\nbody: x\naction: filter", "comment, any"),
         ("body: x\naction: filter\naction_reason: '{{author}}'", "stands for nothing"),
+        ('body: x\naction: filter\naction_reason: "a\\0b"', "control character"),
+        ('body: "\\ud800"\naction: filter', "surrogate"),
         ("modmail: hello\nbody: x\naction: filter", "no messages"),
         ("? [a]\n: b", "plain word"),
         ("body: " + "x" * 501 + "\naction: filter", "at most 500"),

@@ -62,7 +62,7 @@ def test_find_exact_entry_only_as_typed() -> None:
 
 def test_find_part_of_word_where_the_list_says_so() -> None:
     assert found("minicasinos", "casino", part=True) == ["casino"]
-    assert read_list("ab", part=True).refused[0][0] == 1
+    assert list(read_list("ab", part=True).refused) == [1]
 
 
 @settings(deadline=None, max_examples=300)
@@ -142,7 +142,7 @@ def test_save_rule_with_an_option_that_does_not_fit_names_it(kind: str, options:
 def test_read_list_passes_over_comments_blanks_bom_and_line_ends() -> None:
     read = read_list("\ufeff# rude words\r\ncasino\r\n\r\n  free money \t 0.25\rcasino\n\\#tag\n  # more\n")
     assert read.entries == {"casino": None, "free money": 0.25, "#tag": None}
-    assert read.refused == []
+    assert read.refused == {}
     assert read_list(read.text()).entries == {"casino": None, "free money": 0.25}
 
 
@@ -154,6 +154,7 @@ def test_read_list_passes_over_comments_blanks_bom_and_line_ends() -> None:
         ("\u200b", "empty"),
         ("\ud800x", "not valid text"),
         ("x" * 201, "at most 200"),
+        ("m\ufffdll", "not in UTF-8"),
         ("word\theavy", "-1 to 1"),
         ("word\tnan", "-1 to 1"),
         ("word\t1.5", "-1 to 1"),
@@ -161,15 +162,21 @@ def test_read_list_passes_over_comments_blanks_bom_and_line_ends() -> None:
 )
 def test_read_list_names_the_line_that_it_refuses(line: str, hint: str) -> None:
     read = read_list(f"fine\n{line}\nalso fine")
-    assert [number for number, _ in read.refused] == [2]
-    assert hint in read.refused[0][1]
+    assert list(read.refused) == [2]
+    assert hint in read.refused[2]
     assert list(read.entries) == ["fine", "also fine"]
 
 
 def test_read_list_beyond_the_most_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(literals, "MAX_ENTRIES", 3)
     read = read_list("a\nb\nc\na\nd\ne")
-    assert (list(read.entries), [line for line, _ in read.refused]) == (["a", "b", "c"], [5])
+    assert (list(read.entries), list(read.refused)) == (["a", "b", "c"], [5])
+
+
+def test_read_list_of_more_lines_than_anybody_needs_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(literals, "MAX_LINES", 4)
+    read = read_list("a\na\na\na\nb\nc")
+    assert (list(read.entries), list(read.refused)) == (["a"], [5])
 
 
 def test_read_and_compile_fifty_thousand_words_in_time_and_found() -> None:
@@ -203,4 +210,4 @@ def test_find_more_matches_than_anybody_looks_at_is_unavailable() -> None:
 def test_read_any_text_accepted_or_refused_and_then_compiles(text: str) -> None:
     read = read_list(text)
     WordList(ListHead("x"), read.text())
-    assert read_list(read.text().replace("#", "\\#")).refused == []
+    assert read_list(read.text().replace("#", "\\#")).refused == {}

@@ -1,6 +1,7 @@
 """Lists of words and rules in YAML as they are kept: who may, what is refused, and that comments are judged by them."""
 
 import random
+import threading
 import time
 from typing import Any
 
@@ -341,6 +342,16 @@ def test_backtest_of_nothing_or_too_much_is_invalid(
     with pytest.raises(Invalid) as caught:
         trials.backtest(parts, CLI, "news", trials.Tried(**tried), last=last)
     assert list(caught.value.fields) == [field]
+
+
+def test_backtest_while_as_many_as_may_are_under_way_is_a_conflict(
+    parts: Parts, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_running", threading.BoundedSemaphore(1))
+    tried = trials.Tried(rule={"kind": "word", "value": "casino"})
+    with trials._running, pytest.raises(Conflict):
+        trials.backtest(parts, CLI, "news", tried)
+    assert trials.backtest(parts, CLI, "news", tried)["tried"] == 0
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
