@@ -20,6 +20,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from moderation.domain.policy import Span
@@ -174,6 +175,8 @@ class Folded:
             vowels = [at for at in twice if self.text[at] in _VOWELS]
             dropped = dict.fromkeys(tuple(places) for places in (twice, vowels) if places)
             self._readings = (self, *map(self._without, dropped), Folded(self.source, self.plain, even=self._even))
+            for copy in self._readings if not self._even else ():
+                copy._starts = self._offsets()
         return self._readings
 
     def span(self, start: int, end: int) -> Span:
@@ -191,7 +194,7 @@ class Folded:
     def _offsets(self) -> list[int]:
         """For each character of the source, where its copy starts. Made on the first hit only: most texts have none."""
         if self._starts is None:
-            lengths = (len(_TABLE[ord(char)]) for char in self.source)
+            lengths = map(len, map(_TABLE.__getitem__, map(ord, self.source)))
             self._starts = list(accumulate(lengths, initial=0))[:-1]
         return self._starts
 
@@ -200,10 +203,12 @@ class Folded:
         return Folded(self.source, self.plain, text, kept, even=self._even)
 
 
+@lru_cache(maxsize=4)
 def fold(source: str) -> Folded:
     """Make the matching copy of ``source``. Takes any string and does not raise; time is linear in the length.
 
-    Folding a copy again changes nothing.
+    Folding a copy again changes nothing. The last few are kept, since a comment's fingerprint and its signals are made
+    from the same copy in different places.
     """
     typed = source if source.isascii() else _with_ascii_quotes(source)
     even = typed.isascii()

@@ -572,7 +572,7 @@ def _listed_places(listed: Profanity, body: Folded, rules: Rules, language: str 
         if not any(entries.has(hit.word) for entries in lists):
             yield hit.word, Span(hit.start, hit.end)
     for copy in body.readings:
-        if copy.differs:
+        if copy.differs and (copy is body or copy.text is not body.plain):
             for hit in listed.hits(copy.text, allowed):
                 if not any(entries.has(hit.word) for entries in lists):
                     yield hit.word, copy.span(hit.start, hit.end)
