@@ -2,7 +2,8 @@
 
 A rule has a kind: ``word`` (literal, whole words unless ``*`` stands at an end), ``pattern`` (RE2), ``domain`` (with
 its subdomains), ``author`` (whole name), ``network`` (CIDR), ``allow`` (a word or phrase that neither the built-in
-list nor the site's words may object to). Its action is ``score`` (adds its weight), ``hold`` or ``spam``.
+list nor the site's words may object to). Its action is ``score`` (adds its weight), ``hold`` or ``spam``. Lists
+(``literals.py``) do for tens of thousands of words what a rule does for one.
 """
 
 import ipaddress
