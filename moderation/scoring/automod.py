@@ -100,12 +100,11 @@ class Facts:
 
 
 class _Copy:
-    """A text in one spelling: as typed, or as one of its matching copies."""
+    """A text in one spelling: as typed, or as one of its matching copies. ``span`` leads back to the source."""
 
     def __init__(self, text: str, span: Callable[[int, int], Span]) -> None:
         self.text = text
         self.span = span
-        """A place in the source."""
 
     @cached_property
     def core(self) -> tuple[int, int]:
@@ -168,15 +167,16 @@ class Rule:
     def evidence(self, hits: Mapping[str, Hit]) -> Evidence:
         """Why, in the words of whoever wrote the rule."""
         first = next((hit.text for hit in hits.values() if hit.text), "")
-        says = self.reason or (f'it has "{short(first)}".' if first else "it holds.")
         stands_for = {f"match-{name}": hits[check.key].text for check in reversed(self.checks) for name in check.fields}
         stands_for["match"] = first
-        says = PLACEHOLDER.sub(lambda place: short(stands_for.get(place[1], "")), says)
+        says = PLACEHOLDER.sub(lambda place: short(stands_for.get(place[1], "")), self.reason)
+        says = says or (f'it has "{short(first)}".' if first else "it holds.")
         spans = sorted({hit.span for hit in hits.values() if hit.span}, key=lambda span: span.start)
         return Evidence(f"The rule in line {self.line} ({self.action}): {says}", tuple(spans[:MAX_SPANS]))
 
 
 def short(text: str) -> str:
+    """The text in one line of at most ``MAX_SHOWN_CHARS`` characters."""
     text = " ".join(text.split())
     return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "..."
 

@@ -98,7 +98,8 @@ def show_list(parts: Parts, actor: Actor, site_key: str, name: str) -> dict[str,
     with read() as session:
         site = scope_for(session, actor, site_key, Role.MODERATOR)
         row = _list_for(session, site, name)
-        return {**_shown(row, site), "text": row.entries}
+        # A line that begins with the sign would be passed over when it is read again.
+        return {**_shown(row, site), "text": re.sub("^#", r"\\#", row.entries, flags=re.MULTILINE)}
 
 
 def remove_list(parts: Parts, actor: Actor, site_key: str, name: str) -> None:

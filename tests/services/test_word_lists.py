@@ -62,6 +62,14 @@ def test_put_list_again_replaces_or_adds_and_keeps_options(parts: Parts, admin: 
     assert said(parts, "d1") == [("site_words", 0.5, "spam")]
 
 
+def test_show_list_text_is_read_again_as_it_was(parts: Parts, admin: Actor) -> None:
+    word_lists.put_list(parts, admin, "news", "rude", "\\#tag\nfree money\t0.25\nKöln")
+    shown = word_lists.show_list(parts, admin, "news", "rude")["text"]
+    assert shown == "\\#tag\nfree money\t0.25\nKöln"
+    again = word_lists.put_list(parts, admin, "news", "rude", shown)
+    assert (again["size"], again["added"], again["removed"]) == (3, 0, 0)
+
+
 def test_put_list_dry_run_changes_nothing(parts: Parts, admin: Actor) -> None:
     word_lists.put_list(parts, admin, "news", "rude", "a1\nb1")
     tried = word_lists.put_list(parts, admin, "news", "rude", "b1\nc1", dry_run=True)
