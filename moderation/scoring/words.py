@@ -2,22 +2,22 @@
 
 A rule has a kind: ``word`` (literal, whole words unless ``*`` stands at an end), ``pattern`` (RE2), ``domain`` (with
 its subdomains), ``author`` (whole name), ``network`` (CIDR), ``allow`` (a word or phrase that neither the built-in
-list nor the site's words may object to). Its action is ``score`` (adds its weight), ``hold`` or ``spam``.
+list nor the site's words may object to). Its action is ``score`` (adds its weight), ``hold`` or ``spam``. Lists
+(``literals.py``) do for tens of thousands of words what a rule does for one.
 """
 
 import ipaddress
 import re
-import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from operator import add
 from typing import Any
+from unicodedata import normalize
 
-import ahocorasick
 import better_profanity
 import idna
 import re2
@@ -25,7 +25,8 @@ from publicsuffixlist import PublicSuffixList
 
 from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
 from moderation.errors import Bug, Invalid
-from moderation.scoring.folding import Folded, fold, fold_name
+from moderation.scoring.folding import Folded, fold_name
+from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle, spellings
 
 MAX_VALUE_CHARS = 500
 """Longest value of a rule, in characters."""
@@ -46,8 +47,9 @@ _MIN_V4_PREFIX, _KEPT_V4_PREFIX = 8, 24
 _MIN_V6_PREFIX, _KEPT_V6_PREFIX = 16, 48
 _PATTERN_MEMORY_BYTES = 1 << 20
 _TOO_LARGE = "It is too large once its repetitions are written out. Use smaller numbers in '{...}', or '+'."
-_MIN_OPEN_CHARS = 3
-_LINE_BREAK = re.compile(r"[^\S ]")
+
+UNKNOWN_LANGUAGE = "und"
+"""What stands for a language that nobody can tell (ISO 639-2)."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -278,72 +280,70 @@ def _one_of(characters: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One rule as it is stored. ``weight`` -1..1; ``action`` ``score``, ``hold`` or ``spam``."""
+    """One rule as it is stored. ``weight`` -1..1; ``action`` ``score``, ``hold`` or ``spam``.
+
+    ``language`` (ISO 639-1): for comments in it alone, empty for all; ``exact``: in this very spelling, in the source;
+    ``part``: also inside words.
+    """
 
     id: str
     kind: str
     value: str
     action: str = "score"
     weight: float = 0.5
+    language: str = ""
+    exact: bool = False
+    part: bool = False
 
 
-class Literals:
-    """Many literals found in one pass (Aho-Corasick), whatever their number."""
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Rules of one kind for words: those for the folded copy and those for the source as it was typed."""
 
-    def __init__(self, rows: Iterable[RuleRow]) -> None:
-        self._rows: dict[str, list[tuple[RuleRow, bool, bool]]] = {}
-        for row in rows:
-            for value in _spellings(row.value):
-                self._rows.setdefault(value.strip("*"), []).append((row, value[0] == "*", value[-1] == "*"))
-        self._automaton = ahocorasick.Automaton()
-        for needle in self._rows:
-            self._automaton.add_word(needle, needle)
-        if self._rows:
-            self._automaton.make_automaton()
+    folded: Literals[RuleRow]
+    exact: Literals[RuleRow]
+
+    def __bool__(self) -> bool:
+        return bool(self.folded or self.exact)
 
     def places(self, body: Folded) -> Iterator[tuple[RuleRow, Span]]:
-        """Each rule that occurs in a text, and where. A blank in a rule is one blank or line break.
+        """Each rule that occurs, with its place in the source.
 
-        A rule is found as it is written and as it is meant, each in all readings of the text.
+        A folded rule is found as it is written and as it is meant, each in all readings of the text.
         """
-        if self._rows:
-            found = ((row, copy.span(*place)) for copy in body.readings for row, *place in self._found(copy.text))
+        if self.folded:
+            found = (
+                (row, copy.span(start, end))
+                for copy in body.readings
+                for row, start, end in self.folded.places(copy.text)
+            )
             yield from dict.fromkeys(found)
-
-    def _found(self, text: str) -> Iterator[tuple[RuleRow, int, int]]:
-        text = _LINE_BREAK.sub(" ", text)
-        for last, needle in self._automaton.iter(text):
-            start, end = last + 1 - len(needle), last + 1
-            for row, open_start, open_end in self._rows[needle]:
-                if (open_start or _is_edge(text, start)) and (open_end or _is_edge(text, end)):
-                    yield row, start, end
-
-
-def _spellings(value: str) -> set[str]:
-    """What a rule is looked for as: its matching copy, and what was typed but for width, case and marks."""
-    return {fold_name(value), " ".join(fold(value).plain.split())}
+        for row, start, end in self.exact.places(body.source):
+            yield row, Span(start, end)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of a site, ready to run. ``broken``: kinds with a stored rule that does not compile (any more)."""
 
-    words: Literals
-    allowed: Literals
-    allowed_words: frozenset[str] = frozenset()
+    words: Spelled
+    allowed: Spelled
+    allowed_words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     patterns: tuple[tuple[RuleRow, Any], ...] = ()
     domains: Mapping[str, RuleRow] = field(default_factory=dict)
     authors: Mapping[str, RuleRow] = field(default_factory=dict)
     networks: tuple[tuple[RuleRow, Network], ...] = ()
+    lists: tuple[WordList, ...] = ()
     broken: frozenset[str] = frozenset()
 
 
-def compile_rules(rows: Iterable[RuleRow]) -> Rules:
+def compile_rules(rows: Iterable[RuleRow], lists: Iterable[WordList] = ()) -> Rules:
     """Make rules ready to run; never raises for what is in a row. The last 64 sets are kept, so call it each time.
 
     A row that does not compile is left out and its kind is named in ``broken``: the signal for it is then unavailable.
     """
-    return _compile(tuple(rows))
+    compiled, lists = _compile(tuple(rows)), tuple(lists)
+    return replace(compiled, lists=lists) if lists else compiled
 
 
 @lru_cache(maxsize=64)
@@ -356,20 +356,48 @@ def _compile(rows: tuple[RuleRow, ...]) -> Rules:
     if len(by_kind["pattern"]) > MAX_PATTERNS:
         broken.add("pattern")
     return Rules(
-        words=Literals(by_kind["word"]),
-        allowed=Literals(by_kind["allow"]),
-        allowed_words=frozenset(fold_name(row.value).strip("*") for row in by_kind["allow"]),
-        patterns=tuple((row, _pattern(row.value)) for row in by_kind["pattern"][:MAX_PATTERNS]),
-        domains={_domain(row.value): row for row in by_kind["domain"]},
+        words=_spelled(by_kind["word"]),
+        allowed=_spelled(by_kind["allow"]),
+        allowed_words=_allowed_words(by_kind["allow"]),
+        patterns=tuple((row, compile_pattern(row.value, exact=row.exact)) for row in by_kind["pattern"][:MAX_PATTERNS]),
+        domains={domain_name(row.value): row for row in by_kind["domain"]},
         authors={fold_name(row.value): row for row in by_kind["author"]},
         networks=tuple((row, ipaddress.ip_network(row.value.strip())) for row in by_kind["network"]),
         broken=frozenset(broken),
     )
 
 
+def _spelled(rows: Sequence[RuleRow]) -> Spelled:
+    return Spelled(
+        Literals(
+            (needle(value, part=row.part), row) for row in rows if not row.exact for value in spellings(row.value)
+        ),
+        Literals((needle(as_typed(row.value), part=row.part), row) for row in rows if row.exact),
+    )
+
+
+def as_typed(value: str) -> str:
+    """A value as it may stand in a comment's source: composed, with single blanks."""
+    return " ".join(normalize("NFC", value).split())
+
+
+def _allowed_words(rows: Sequence[RuleRow]) -> dict[str, frozenset[str]]:
+    """The folded words that the built-in list may not object to, by language (empty: in all)."""
+    words: dict[str, set[str]] = {}
+    for row in rows:
+        if not row.exact:
+            words.setdefault(row.language, set()).add(fold_name(row.value).strip("*"))
+    return {language: frozenset(found) for language, found in words.items()}
+
+
+def speaks(wanted: str, language: str | None) -> bool:
+    """Whether what was made for a language (empty: for all) counts in a comment. One that nobody can tell is in any."""
+    return not wanted or language in {None, UNKNOWN_LANGUAGE, wanted}
+
+
 def _is_valid(row: RuleRow) -> bool:
     try:
-        validate_rule(row.kind, row.value)
+        validate_rule(row.kind, row.value, language=row.language, exact=row.exact, part=row.part)
     except Invalid:
         return False
     return -1 <= row.weight <= 1
@@ -378,31 +406,39 @@ def _is_valid(row: RuleRow) -> bool:
 # --- rules: checked when they are saved ----------------------------------------------------------------------------
 
 
-def validate_rule(kind: str, value: str) -> None:
-    """Check a rule before it is saved. Raises ``Invalid`` for ``kind`` or ``value``, saying what to change."""
+def validate_rule(kind: str, value: str, *, language: str = "", exact: bool = False, part: bool = False) -> None:
+    """Check a rule before it is saved. Raises ``Invalid`` by field, saying what to change."""
     check = _CHECKS.get(kind)
     if check is None:
         raise Invalid({"kind": [f"It is one of: {', '.join(_CHECKS)}."]})
     if len(value) > MAX_VALUE_CHARS:
         raise Invalid({"value": [f"It has {len(value)} characters; at most {MAX_VALUE_CHARS} are allowed."]})
+    _check_options(kind, language, exact, part)
     try:
-        check(value)
+        check_literal(value, part=part) if kind in _LITERAL else check(value)
     except UnicodeError:
         raise Invalid({"value": ["It holds characters that are not valid text."]}) from None
     except ValueError as error:
         raise Invalid({"value": [str(error)]}) from None
 
 
-def _check_word(value: str) -> None:
-    value.encode()
-    folded = fold_name(value)
-    inner = folded.strip("*")
-    if not inner.strip():
-        raise ValueError("It is empty, or holds only invisible characters. Write the word to look for.")
-    if "*" in inner:
-        raise ValueError("'*' may stand only at the start or the end. For anything else use a rule of kind 'pattern'.")
-    if inner != folded and len(inner) < _MIN_OPEN_CHARS:
-        raise ValueError(f"With '*' it would be in almost every text. Write at least {_MIN_OPEN_CHARS} letters.")
+def check_language(language: str) -> None:
+    """Raise ``Invalid`` for what is neither empty nor two small letters, as ISO 639-1 names languages."""
+    if language and not re.fullmatch("[a-z]{2}", language, re.ASCII):
+        raise Invalid({"language": ["It is a code of two letters by ISO 639-1, such as 'de', or empty for all."]})
+
+
+def _check_options(kind: str, language: str, exact: bool, part: bool) -> None:
+    check_language(language)
+    problems: dict[str, list[str]] = {}
+    if kind not in {*_LITERAL, "pattern"}:
+        says = f"A rule of kind '{kind}' has none: it is for words and patterns."
+        problems |= {"language": [says]} if language else {}
+        problems |= {"match": [says]} if exact else {}
+    if part and kind not in _LITERAL:
+        problems["part"] = [f"A rule of kind '{kind}' has none: it is for words."]
+    if problems:
+        raise Invalid(problems)
 
 
 def _check_author(value: str) -> None:
@@ -414,14 +450,18 @@ def _check_author(value: str) -> None:
 def _check_pattern(value: str) -> None:
     if not value.strip():
         raise ValueError("It is empty. Write a regular expression (RE2 syntax).")
-    if _pattern(value).search("") is not None:
+    if compile_pattern(value).search("") is not None:
         raise ValueError("It matches the empty text, and so everything. Make a part of it obligatory: 'a+', not 'a*'.")
 
 
-def _pattern(value: str) -> Any:
-    """Compile for RE2, without case. Raises ``ValueError`` worded for a moderator."""
+def compile_pattern(value: str, *, exact: bool = False, longest: bool = False) -> Any:
+    """Compile for RE2, without case unless ``exact``; ``longest``: of several matches at a place the longest.
+
+    Raises ``ValueError`` worded for a moderator.
+    """
     options = re2.Options()
-    options.case_sensitive = False
+    options.case_sensitive = exact
+    options.longest_match = longest
     options.log_errors = False
     options.max_mem = _PATTERN_MEMORY_BYTES
     try:
@@ -445,7 +485,7 @@ def _explain(error: Exception) -> str:
     return f"It is not a regular expression that RE2 can read: {reason}."
 
 
-def _domain(value: str) -> str:
+def domain_name(value: str) -> str:
     """The domain of a rule in lower case and ASCII. Raises ``ValueError`` worded for a moderator."""
     name = value.strip().lower().removeprefix("*.").strip(".")
     if not name or re.search(r"[\s/:@?#*]", name):
@@ -462,7 +502,7 @@ def _domain(value: str) -> str:
 
 def _check_domain(value: str) -> None:
     value.encode()
-    name = _domain(value)
+    name = domain_name(value)
     if SUFFIXES.is_public(name):
         raise ValueError(f"'{name}' is a public suffix: the domains of many people end in it. Write one domain.")
 
@@ -486,13 +526,14 @@ SUFFIXES = PublicSuffixList(only_icann=True)
 """The public suffix list that ships with its package. Without its private part: a site may block ``blogspot.com``."""
 
 _CHECKS: dict[str, Callable[[str], None]] = {
-    "word": _check_word,
+    "word": check_literal,
     "pattern": _check_pattern,
     "domain": _check_domain,
     "author": _check_author,
     "network": _check_network,
-    "allow": _check_word,
+    "allow": check_literal,
 }
+_LITERAL = frozenset({"word", "allow"})
 
 NO_RULES = compile_rules(())
 """The rules of a site that has none."""
@@ -501,17 +542,18 @@ NO_RULES = compile_rules(())
 # --- signals -------------------------------------------------------------------------------------------------------
 
 
+_NO_WORDS: frozenset[str] = frozenset()
 _NOT_LISTED = Signal("profanity", scores={"obscene": 0.0})
 
 
-def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
+def profanity(listed: Profanity, body: Folded, rules: Rules, language: str | None = None) -> Signal:
     """Words of the built-in list, in the text as typed and in its matching copies.
 
     The list flags "god" and "gay" too, so the weight is small for words that are often harmless, and modest for all.
     ``obscene`` is a rule of thumb on the count of the other words, not a trained score.
     """
-    shields = _Shields(body, rules)
-    found = {span: word for word, span in _listed_places(listed, body, rules.allowed_words) if not shields.cover(span)}
+    shields = _Shields(body, rules, language)
+    found = {span: word for word, span in _listed_places(listed, body, rules, language) if not shields.cover(span)}
     if not found:
         return _NOT_LISTED
     rude = {span: word for span, word in found.items() if word not in OFTEN_HARMLESS}
@@ -523,13 +565,27 @@ def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
     return Signal("profanity", round(weight, 4), tuple(evidence), {"obscene": round(obscene, 4)})
 
 
-def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> Iterator[tuple[str, Span]]:
+def _listed_places(listed: Profanity, body: Folded, rules: Rules, language: str | None) -> Iterator[tuple[str, Span]]:
+    spoken = [words for wanted, words in rules.allowed_words.items() if speaks(wanted, language)]
+    allowed = _NO_WORDS.union(*spoken) if spoken else _NO_WORDS
+    lists = [entries for entries in _lists(rules, language, allow=True) if not entries.head.exact]
     for hit in listed.hits(body.source, allowed):
-        yield hit.word, Span(hit.start, hit.end)
+        if not any(entries.has(hit.word) for entries in lists):
+            yield hit.word, Span(hit.start, hit.end)
     for copy in body.readings:
         if copy.differs and (copy is body or copy.text is not body.plain):
             for hit in listed.hits(copy.text, allowed):
-                yield hit.word, copy.span(hit.start, hit.end)
+                if not any(entries.has(hit.word) for entries in lists):
+                    yield hit.word, copy.span(hit.start, hit.end)
+
+
+def _lists(rules: Rules, language: str | None, *, allow: bool) -> list[WordList]:
+    """The allow-lists, or the others, that count in a language."""
+    return [
+        entries
+        for entries in rules.lists
+        if (entries.head.action == "allow") == allow and speaks(entries.head.language, language)
+    ]
 
 
 def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
@@ -538,45 +594,78 @@ def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
     return Evidence(f"{lead}: {words}.", tuple(sorted(places, key=lambda s: s.start)[:MAX_SPANS]))
 
 
-def site_words(body: Folded, rules: Rules) -> Signal:
-    """The site's own words and phrases."""
-    shields = _Shields(body, rules)
+def site_words(body: Folded, rules: Rules, language: str | None = None) -> Signal:
+    """The site's own words and phrases, single ones and those of its lists."""
+    broken = bool(rules.broken & {"word", "allow"})
+    if not (rules.words or rules.lists):
+        return rules_signal("site_words", (), broken=broken)
+    shields = _Shields(body, rules, language)
     found: dict[RuleRow, list[Span]] = {}
     for row, span in rules.words.places(body):
-        if not shields.cover(span):
+        if speaks(row.language, language) and not shields.cover(span):
             found.setdefault(row, []).append(span)
     evidence = [
         (row, Evidence(f'The site\'s word "{row.value}".', tuple(spans[:MAX_SPANS]))) for row, spans in found.items()
     ]
-    return rules_signal("site_words", evidence, broken=bool(rules.broken & {"word", "allow"}))
+    evidence += _of_lists(body, _lists(rules, language, allow=False), shields)
+    return rules_signal("site_words", evidence, broken=broken)
 
 
-def site_patterns(body: Folded, rules: Rules) -> Signal:
-    """The site's own patterns, on the text as typed and on its matching copies, all without case.
+def _of_lists(body: Folded, lists: Sequence[WordList], shields: "_Shields") -> Iterator[tuple[RuleRow, Evidence]]:
+    """For each list that has entries in the text one piece of evidence; its weight is the sum over these entries."""
+    for entries, places in _list_places(body, lists):
+        found = {span: entry for entry, span in places if not shields.cover(span)}
+        if found:
+            head = entries.head
+            weight = sum(entries.weight(entry) for entry in set(found.values()))
+            row = RuleRow(head.name, "word", head.name, head.action, weight)
+            yield row, _words_evidence(f'On the site\'s list "{head.name}"', found)
+
+
+def _list_places(body: Folded, lists: Sequence[WordList]) -> Iterator[tuple[WordList, Iterator[tuple[str, Span]]]]:
+    """Each list with the places of its entries in the source; the words of the text are cut once."""
+    typed = Words(body.source) if any(entries.head.exact for entries in lists) else None
+    copies = [(copy, Words(copy.text)) for copy in body.readings] if any(not one.head.exact for one in lists) else []
+    for entries in lists:
+        if entries.head.exact and typed:
+            yield entries, ((entry, Span(start, end)) for entry, start, end in entries.places(typed))
+        else:
+            yield entries, _in_copies(entries, copies)
+
+
+def _in_copies(entries: WordList, copies: Sequence[tuple[Folded, Words]]) -> Iterator[tuple[str, Span]]:
+    return ((entry, copy.span(start, end)) for copy, words in copies for entry, start, end in entries.places(words))
+
+
+def site_patterns(body: Folded, rules: Rules, language: str | None = None) -> Signal:
+    """The site's own patterns, on the text as typed and on its matching copies, all without case; exact ones on the
+    text as typed alone, with case.
 
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
     found: list[tuple[RuleRow, Evidence]] = []
-    typed = _windows(body.source) if rules.patterns else []
-    copies = [(copy, _windows(copy.text)) for copy in body.readings if copy.differs] if rules.patterns else []
+    typed = windows(body.source) if rules.patterns else []
+    copies = [(copy, windows(copy.text)) for copy in body.readings if copy.differs] if rules.patterns else []
     for row, pattern in rules.patterns:
-        place = _first_match(pattern, typed)
+        if not speaks(row.language, language):
+            continue
+        place = first_match(pattern, typed)
         span = Span(*place) if place else None
-        if span is None:
-            span = next((copy.span(*place) for copy, parts in copies if (place := _first_match(pattern, parts))), None)
+        if span is None and not row.exact:
+            span = next((copy.span(*place) for copy, parts in copies if (place := first_match(pattern, parts))), None)
         if span is not None:
             found.append((row, Evidence(f"The site's pattern {row.value}", (span,))))
     return rules_signal("site_patterns", found, broken="pattern" in rules.broken)
 
 
-def _windows(text: str) -> list[tuple[int, bytes]]:
+def windows(text: str) -> list[tuple[int, bytes]]:
     """A text in parts of at most ``PATTERN_WINDOW_BYTES``, with where each begins; encoded once for all patterns."""
     window = PATTERN_WINDOW_BYTES if text.isascii() else PATTERN_WINDOW_BYTES // 4  # UTF-8: up to 4 bytes each
     offsets = range(0, max(len(text) - MAX_VALUE_CHARS, 1), window - MAX_VALUE_CHARS)
     return [(offset, text[offset : offset + window].encode()) for offset in offsets]
 
 
-def _first_match(pattern: Any, windows: Sequence[tuple[int, bytes]]) -> tuple[int, int] | None:
+def first_match(pattern: Any, windows: Sequence[tuple[int, bytes]]) -> tuple[int, int] | None:
     """The first place is enough for a moderator, and keeps the cost flat."""
     for offset, encoded in windows:
         match = pattern.search(encoded)
@@ -627,17 +716,25 @@ def _contains(listed: Network, sender: Network) -> bool:
 class _Shields:
     """The places of a site's allowed words in a text; what lies inside one of them is not objected to."""
 
-    def __init__(self, body: Folded, rules: Rules) -> None:
-        self._body, self._rules = body, rules
+    def __init__(self, body: Folded, rules: Rules, language: str | None) -> None:
+        self._body, self._rules, self._language = body, rules, language
 
     def cover(self, span: Span) -> bool:
+        """Whether the span lies inside an allowed place."""
         before = bisect_right(self._starts, span.start)
         return before > 0 and self._reach[before - 1] >= span.end
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
         """Looked for at the first objection only: most texts have none."""
-        return sorted((span.start, span.end) for _, span in self._rules.allowed.places(self._body))
+        return sorted((span.start, span.end) for span in self._allowed())
+
+    def _allowed(self) -> Iterator[Span]:
+        for row, span in self._rules.allowed.places(self._body):
+            if speaks(row.language, self._language):
+                yield span
+        for _, places in _list_places(self._body, _lists(self._rules, self._language, allow=True)):
+            yield from (span for _, span in places)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -646,14 +743,3 @@ class _Shields:
     @cached_property
     def _reach(self) -> list[int]:
         return list(accumulate((end for _, end in self._spans), max))
-
-
-def _is_edge(text: str, index: int) -> bool:
-    """Whether a word can start or end at ``index``. Marks belong to their letter; an underscore is no letter."""
-    if index in {0, len(text)}:
-        return True
-    return not (_is_letter(text[index - 1]) and _is_letter(text[index]))
-
-
-def _is_letter(char: str) -> bool:
-    return char.isalnum() or unicodedata.category(char)[0] == "M"

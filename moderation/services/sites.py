@@ -14,12 +14,10 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.origin import origin_of
-from moderation.domain.policy import Signal, evidence_as_json
 from moderation.domain.site import changed_settings, site_settings
-from moderation.domain.text import normalise_body, normalise_line
+from moderation.domain.text import normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
-from moderation.scoring.pipeline import Candidate
-from moderation.scoring.words import RuleRow, compile_rules, validate_rule
+from moderation.scoring.words import RuleRow, validate_rule
 from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
@@ -34,10 +32,8 @@ MAX_ORIGINS = 50
 MAX_NAME_CHARS = 200
 MAX_TITLE_CHARS = 500
 MAX_NOTE_CHARS = 500
-MAX_TEST_CHARS = 10_000
-RULE_SIGNALS = "site_"
-"""What the names of the signals that come from rules begin with."""
 
+MATCHES = ("folded", "exact")
 MAX_RULES = {"pattern": 200}
 """Rules of one kind a site. Patterns cost time on every comment; see the security notes on moderators' expressions."""
 MAX_RULES_OF_A_KIND = 5_000
@@ -75,7 +71,9 @@ def add_site(
         sites.add_site(session, site)
         answer = _shown_site(site)
         settle(session, parts, reserved, answer)
-        _note(parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings})
+        audit_line(
+            parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings}
+        )
         return answer
 
 
@@ -118,7 +116,7 @@ def change_site(
         before = {column: getattr(site, column) for column in changed}
         sites.change_site(session, site.id, changed)
         session.refresh(site)
-        _note(parts, session, actor, site, "site.change", "site", site.key, {"before": before, "after": changed})
+        audit_line(parts, session, actor, site, "site.change", "site", site.key, {"before": before, "after": changed})
         return _shown_site(site)
 
 
@@ -155,7 +153,7 @@ def change_thread(
         if values:
             sites.change_thread(session, thread.id, values)
             session.refresh(thread)
-            _note(parts, session, actor, site, "thread.change", "thread", str(thread.id), values)
+            audit_line(parts, session, actor, site, "thread.change", "thread", str(thread.id), values)
         return _shown_thread(thread)
 
 
@@ -169,14 +167,20 @@ def add_rule(
     weight: float = 0.5,
     note: str = "",
     idem: Idempotency | None = None,
+    *,
+    language: str | None = None,
+    match: str = "folded",
+    part: bool = False,
 ) -> dict[str, Any]:
     """Add a rule to a site, or with the key ``*`` to all of them.
+
+    ``language`` by ISO 639-1, None for all; ``match`` "folded" or "exact"; ``part``: also inside words.
 
     Raises ``Invalid`` by field (a pattern that RE2 does not compile is one), ``Conflict`` for the same rule again or
     one too many.
     """
     value = value.strip()
-    _check_rule(kind, value, action, weight)
+    row = checked_rule(kind, value, action, weight, language=language, match=match, part=part)
     note = _line(note, "note", MAX_NOTE_CHARS)
     with write() as session:
         site = scope_for(session, actor, site_key, Role.ADMIN)
@@ -193,6 +197,9 @@ def add_rule(
             value=value,
             action=action,
             weight=weight,
+            language=row.language,
+            exact=row.exact,
+            part=row.part,
             note=note,
             created_at=parts.clock(),
         )
@@ -200,7 +207,7 @@ def add_rule(
         sites.bump_sites(session, site_id)
         answer = _shown_rule(rule, site)
         settle(session, parts, reserved, answer)
-        _note(parts, session, actor, site, "rule.add", "rule", str(rule.id), _rule_facts(rule))
+        audit_line(parts, session, actor, site, "rule.add", "rule", str(rule.id), _rule_facts(rule))
         return answer
 
 
@@ -226,39 +233,7 @@ def remove_rule(parts: Parts, actor: Actor, rule_id: uuid.UUID) -> None:
         site = None if rule.site_id is None else sites.site_by_id(session, rule.site_id)
         rules.remove_rule(session, rule.id)
         sites.bump_sites(session, rule.site_id)
-        _note(parts, session, actor, site, "rule.remove", "rule", str(rule.id), _rule_facts(rule))
-
-
-def test_rules(  # (no test of ours, which is what PT028 takes it for)
-    parts: Parts,
-    actor: Actor,
-    site_key: str,
-    text: str,
-    *,
-    author: str = "",  # noqa: PT028
-    network: str = "",  # noqa: PT028
-) -> dict[str, Any]:
-    """What the rules that hold on a site say of a text: ``{"signals": [{name, weight, evidence, forces, available}]}``.
-
-    ``author`` is a name and ``network`` a truncated one, for rules of these kinds. Nothing is stored.
-    """
-    body = normalise_body(text)
-    if len(body) > MAX_TEST_CHARS:
-        raise Invalid({"text": [f"It has {len(body)} characters; at most {MAX_TEST_CHARS} are allowed."]})
-    with read() as session:
-        site = site_for(session, actor, site_key, Role.MODERATOR)
-        compiled = compile_rules(rule_rows(session, site.id))
-    links = parts.renderer.links(parts.renderer.html(body))
-    candidate = Candidate(body=body, author_name=author, links=tuple(links), ip_network=network, rules=compiled)
-    found = [signal for signal in parts.pipeline.signals(candidate) if signal.name.startswith(RULE_SIGNALS)]
-    return {"signals": [_shown_signal(signal) for signal in found]}
-
-
-def rule_rows(session: Session, site_id: uuid.UUID) -> list[RuleRow]:
-    """Every rule that holds on a site, as ``scoring.words.compile_rules`` takes them."""
-    return [
-        RuleRow(str(row.id), row.kind, row.value, row.action, row.weight) for row in rules.rules_of(session, site_id)
-    ]
+        audit_line(parts, session, actor, site, "rule.remove", "rule", str(rule.id), _rule_facts(rule))
 
 
 def site_for(session: Session, actor: Actor, site_key: str, role: Role, *, for_change: bool = False) -> Site:
@@ -309,7 +284,17 @@ def _origins(given: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _check_rule(kind: str, value: str, action: str, weight: float) -> None:
+def checked_rule(
+    kind: str,
+    value: str,
+    action: str = "score",
+    weight: float = 0.5,
+    *,
+    language: str | None = None,
+    match: str = "folded",
+    part: bool = False,
+) -> RuleRow:
+    """A rule that is not stored (yet). Raises ``Invalid`` by field."""
     problems: dict[str, Sequence[str]] = {}
     if kind not in RULE_KINDS:
         problems["kind"] = [f"It is one of {', '.join(RULE_KINDS)}."]
@@ -317,12 +302,16 @@ def _check_rule(kind: str, value: str, action: str, weight: float) -> None:
         problems["action"] = [f"It is one of {', '.join(RULE_ACTIONS)}."]
     if not -1 <= weight <= 1:
         problems["weight"] = ["It is a number from -1 to 1."]
+    if match not in MATCHES:
+        problems["match"] = [f"It is one of {', '.join(MATCHES)}."]
     if problems:
         raise Invalid(problems)
-    validate_rule(kind, value)
+    row = RuleRow("", kind, value.strip(), action, weight, language or "", match == "exact", part)
+    validate_rule(kind, row.value, language=row.language, exact=row.exact, part=part)
+    return row
 
 
-def _note(
+def audit_line(
     parts: Parts,
     session: Session,
     actor: Actor,
@@ -332,6 +321,7 @@ def _note(
     object_id: str,
     data: Mapping[str, Any],
 ) -> None:
+    """Write a line into the audit log of the site (None: of the service). Call it last in the transaction."""
     audit.append(
         session,
         site_id=None if site is None else site.id,
@@ -346,7 +336,9 @@ def _note(
 
 
 def _rule_facts(rule: Rule) -> dict[str, Any]:
-    return {"kind": rule.kind, "value": rule.value, "action": rule.action, "weight": rule.weight}
+    facts = {"kind": rule.kind, "value": rule.value, "action": rule.action, "weight": rule.weight}
+    options = {"language": rule.language, "match": "exact" if rule.exact else "", "part": rule.part}
+    return facts | {name: value for name, value in options.items() if value}
 
 
 def _shown_site(site: Site) -> dict[str, Any]:
@@ -358,16 +350,6 @@ def _shown_site(site: Site) -> dict[str, Any]:
         "settings": asdict(site_settings(site.settings)),
         "version": site.version,
         "created_at": site.created_at,
-    }
-
-
-def _shown_signal(signal: Signal) -> dict[str, Any]:
-    return {
-        "name": signal.name,
-        "weight": signal.weight,
-        "evidence": evidence_as_json(signal.evidence),
-        "forces": signal.forces,
-        "available": signal.available,
     }
 
 
@@ -391,6 +373,9 @@ def _shown_rule(rule: Rule, site: Site | None) -> dict[str, Any]:
         "value": rule.value,
         "action": rule.action,
         "weight": rule.weight,
+        "language": rule.language or None,
+        "match": "exact" if rule.exact else "folded",
+        "part": rule.part,
         "note": rule.note,
         "created_at": rule.created_at,
     }

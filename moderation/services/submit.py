@@ -233,6 +233,7 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         ip_network=truncate_ip(client.ip),
         filled_in_ms=submission.filled_in_ms,
         honeypot=bool(submission.honeypot),
+        is_top_level=submission.parent_id is None,
     )
 
 
@@ -526,6 +527,8 @@ def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html
         network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
         ip_network=truncate_ip(client.ip),
         comment_id=comment.id,
+        is_top_level=comment.parent_id is None,
+        reports=comment.reports,
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Row, Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor
 from moderation.domain.comment import Action, State
 from moderation.storage.db import new_id
-from moderation.storage.models import Comment, Decision
+from moderation.storage.models import Author, Comment, Decision
 
 MAX_REASON_CHARS = 200
 _MEDIAN_OVER = 1_000
@@ -103,6 +103,31 @@ def mark_undone(session: Session, decision_id: uuid.UUID, actor: Actor, now: dat
     """Take a decision back, once; False where somebody did already."""
     result = session.execute(_UNDO, {"of": decision_id, "now": now, "name": actor.name})
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def standing_decisions(
+    session: Session, site_id: uuid.UUID, limit: int, before: tuple[datetime, uuid.UUID] | None
+) -> Sequence[Row[uuid.UUID, datetime, uuid.UUID, str, str]]:
+    """Up to ``limit`` decisions of a site that were not taken back, newest first, older than ``before`` (the time and
+    id of one): id, created_at, comment_id, to_state, actor_kind.
+    """
+    d = _decisions.c
+    query = select(d.id, d.created_at, d.comment_id, d.to_state, d.actor_kind)
+    query = query.where(d.site_id == site_id, d.undone_at.is_(None))
+    if before is not None:
+        at, id = before
+        # The first condition says nothing new, but an index can use it.
+        query = query.where(d.created_at <= at, or_(d.created_at < at, d.id < id))
+    return session.execute(query.order_by(d.created_at.desc(), d.id.desc()).limit(limit)).all()
+
+
+def decided_comments(
+    session: Session, site_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[Comment, Author]]:
+    """The comments of a site with these ids, with their authors."""
+    query = select(Comment, Author).join(Author, Author.id == Comment.author_id)
+    rows = session.execute(query.where(Comment.site_id == site_id, Comment.id.in_(ids)))
+    return {comment.id: (comment, author) for comment, author in rows}
 
 
 def median_wait_s(session: Session, site_ids: Sequence[uuid.UUID]) -> float | None:

@@ -31,6 +31,9 @@ ROLES = ("viewer", "moderator", "admin", "scorer")
 REPORT_REASONS = ("spam", "abuse", "off_topic", "illegal", "other")
 RULE_KINDS = ("word", "pattern", "domain", "author", "network", "allow")
 RULE_ACTIONS = ("score", "hold", "spam")
+LIST_ACTIONS = (*RULE_ACTIONS, "allow")
+MAX_LIST_CHARS = 2_000_000
+MAX_AUTOMOD_CHARS = 65_536
 
 
 def _one_of(column: str, values: Any) -> CheckConstraint:
@@ -361,16 +364,60 @@ class Rule(Base):
     value: Mapped[str] = mapped_column(Text)
     action: Mapped[str] = mapped_column(String(10), default="score")
     weight: Mapped[float] = mapped_column(default=0.5)
+    language: Mapped[str] = mapped_column(String(2), default="")
+    exact: Mapped[bool] = mapped_column(default=False)
+    part: Mapped[bool] = mapped_column(default=False)
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(Utc)
     __table_args__ = (
-        UniqueConstraint("site_id", "kind", "value"),
+        UniqueConstraint("site_id", "kind", "value", "language"),
         _one_of("kind", RULE_KINDS),
         _one_of("action", RULE_ACTIONS),
         CheckConstraint("weight >= -1 AND weight <= 1", name="weight"),
         _at_most("value", 500),
         _at_most("note", 500),
     )
+
+
+class WordListRow(Base):
+    """A named list of words; without a site it holds for all of them.
+
+    ``entries`` is the whole list, an entry a line: it is always read whole, replaced whole and compiled once.
+    """
+
+    __tablename__ = "word_lists"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(10), default="score")
+    weight: Mapped[float] = mapped_column(default=0.5)
+    language: Mapped[str] = mapped_column(String(2), default="")
+    exact: Mapped[bool] = mapped_column(default=False)
+    part: Mapped[bool] = mapped_column(default=False)
+    entries: Mapped[str] = mapped_column(Text, deferred=True)
+    size: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    changed_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "name"),
+        _one_of("action", LIST_ACTIONS),
+        CheckConstraint("weight >= -1 AND weight <= 1", name="weight"),
+        _at_most("name", 64),
+        _at_most("entries", MAX_LIST_CHARS),
+    )
+
+
+class AutomodRow(Base):
+    """A site's rules in the form of AutoModerator, as they were written."""
+
+    __tablename__ = "automod"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    rules: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    changed_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (_at_most("text", MAX_AUTOMOD_CHARS),)
 
 
 class Moderator(Base):

@@ -1,4 +1,4 @@
-"""For admins: sites, threads, rules, webhooks, tokens, moderators. The same bearer tokens, the role ``admin``."""
+"""For admins: sites, threads, webhooks, tokens, moderators. The same bearer tokens, the role ``admin``."""
 
 import uuid
 from typing import Any
@@ -52,39 +52,6 @@ def list_threads(query: dict[str, Any]) -> Any:
 def change_thread(thread_id: uuid.UUID, query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Close or open a thread for new comments, or give it another title."""
     return sites.change_thread(guards.parts(), actor(), query["site"], thread_id, **body)
-
-
-# --- rules -----------------------------------------------------------------------------------------------------------
-
-
-@calls.call("GET", "/rules", query=schemas.ScopePaged, answer=schemas.RulesOut)
-def list_rules(query: dict[str, Any]) -> Any:
-    """List the rules of a site, or with `*` those for all sites."""
-    return sites.list_rules(guards.parts(), actor(), query["site"], limit=query["limit"], cursor=query["cursor"])
-
-
-@calls.call(
-    "POST", "/rules", body=schemas.RuleIn, answer=schemas.RuleOut, status=201, creates=True, doc={"x-conflict": True},
-    example={"site": "news", "kind": "domain", "value": "spam.example", "action": "spam", "weight": 1.0},
-)  # fmt: skip
-def add_rule(body: dict[str, Any]) -> Any:
-    """Add a rule: a word, pattern (RE2), domain, author or network, and what it does."""
-    site_key = body.pop("site")
-    return sites.add_rule(guards.parts(), actor(), site_key, **body, idem=idempotency())
-
-
-@calls.call("POST", "/rules/test", body=schemas.RuleTestIn, answer=schemas.RuleTestOut)
-def test_rules(body: dict[str, Any]) -> Any:
-    """Try a site's rules on a text. Nothing is stored."""
-    return sites.test_rules(
-        guards.parts(), actor(), body["site"], body["text"], author=body["author"], network=body["network"]
-    )
-
-
-@calls.call("DELETE", "/rules/<id:rule_id>", status=204)
-def remove_rule(rule_id: uuid.UUID) -> None:
-    """Remove a rule."""
-    sites.remove_rule(guards.parts(), actor(), rule_id)
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ def make_api(app: Flask) -> Any:
         guards.IdConverter, lambda _: {"type": "string", "format": "uuid", "pattern": schemas.ID_PATTERN}
     )
     api.register_converter(guards.SiteConverter, lambda _: {"type": "string", "pattern": schemas.SITE_PATTERN})
+    api.register_converter(guards.ScopeConverter, lambda _: {"type": "string", "pattern": schemas.SCOPE_PATTERN})
     api.register_field(schemas.Time, "string", "date-time")
     api.register_field(schema_fields.Raw, None, None)
     return api

@@ -30,8 +30,9 @@ MAX_USER_AGENT_CHARS = 500
 MAX_QUERY_CHARS = 60_000
 """A hundred thread keys of the longest kind still fit; gunicorn's own limit of the request line is lower."""
 
-LARGER_BODIES = {"demo": 262_144}
-"""Bytes, by blueprint: the demo's receiver takes webhooks, which hold a comment's text and its HTML."""
+LARGER_BODIES = {"demo": 262_144, "rules": 4_194_304}
+"""Bytes, by blueprint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists of words
+have up to 100,000 entries. Who sends a list is known before the body is parsed."""
 
 CORS_MAX_AGE_S = 600
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -71,10 +72,17 @@ class SiteConverter(BaseConverter):
     regex = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
+class ScopeConverter(BaseConverter):
+    """A site's key in a path, or ``*`` for all sites."""
+
+    regex = r"\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Guard all routes of this application."""
     app.url_map.converters["id"] = IdConverter
     app.url_map.converters["site"] = SiteConverter
+    app.url_map.converters["scope"] = ScopeConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes

@@ -18,10 +18,11 @@ from moderation.web import (
     problems,
     public_api,
     queue_api,
+    rules_api,
 )
 from moderation.web.demo import views as demo_views
 
-CALLS = (public_api, feeds, forms, queue_api, admin_api, health)
+CALLS = (public_api, feeds, forms, queue_api, rules_api, admin_api, health)
 """Rooms of documented calls, in the order of the document."""
 
 

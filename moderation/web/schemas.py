@@ -17,7 +17,17 @@ from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
 from moderation.domain.site import RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
-from moderation.storage.models import REPORT_REASONS, ROLES, RULE_ACTIONS, RULE_KINDS
+from moderation.services.sites import MATCHES
+from moderation.services.trials import DEFAULT_LAST, MAX_LAST
+from moderation.storage.models import (
+    LIST_ACTIONS,
+    MAX_AUTOMOD_CHARS,
+    MAX_LIST_CHARS,
+    REPORT_REASONS,
+    ROLES,
+    RULE_ACTIONS,
+    RULE_KINDS,
+)
 
 MAX_BODY_CHARS = 20_000
 """Longest source of a comment that a site may allow; the site's own ``max_chars`` is what counts for readers."""
@@ -31,6 +41,7 @@ HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 SITE_PATTERN = "^[a-z0-9][a-z0-9-]{0,63}$"
+SCOPE_PATTERN = r"^(\*|[a-z0-9][a-z0-9-]{0,63})$"
 _PLAIN = "[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*"
 LINE_PATTERN = f"^{_PLAIN}$"
 VISIBLE_LINE_PATTERN = f"^{_PLAIN}[^\\u0000-\\u0020\\u007f-\\u00a0\\u2028\\u2029\\s]{_PLAIN}$"
@@ -207,9 +218,8 @@ def _site(**options: Any) -> fields.String:
 
 
 def _scope(**options: Any) -> fields.String:
-    pattern = r"^(\*|[a-z0-9][a-z0-9-]{0,63})$"
-    note = {"description": "The site's key, or '*' for all sites.", "pattern": pattern}
-    return fields.String(validate=validate.Regexp(pattern + r"\Z"), metadata=note, **options)
+    note = {"description": "The site's key, or '*' for all sites.", "pattern": SCOPE_PATTERN}
+    return fields.String(validate=validate.Regexp(SCOPE_PATTERN + r"\Z"), metadata=note, **options)
 
 
 class Request(Schema):
@@ -844,24 +854,173 @@ class ThreadsOut(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
-class RuleIn(Request):
-    """A new rule."""
+def _language(pattern: str = "^[a-z]{2}$") -> fields.String:
+    note = {"description": "By ISO 639-1: for comments in this language alone; null for all.", "pattern": pattern}
+    return fields.String(validate=validate.Regexp(pattern + r"\Z"), metadata=note, load_default=None, allow_none=True)
 
-    site = _scope(required=True)
+
+class RuleTried(Request):
+    """A rule that is not stored."""
+
     kind = _choice(RULE_KINDS, required=True)
     value = Line(least=1, most=500, required=True)
     action = _choice(RULE_ACTIONS, load_default="score")
     weight = Number(-1, 1, load_default=0.5)
+    language = _language()
+    match = _choice(MATCHES, load_default="folded")
+    part = Truth(load_default=False, metadata={"description": "Also inside words."})
+
+
+class RuleIn(RuleTried):
+    """A new rule."""
+
+    site = _scope(required=True)
     note = Line(most=500, load_default="")
 
 
-class RuleTestIn(Request):
-    """A text to try a site's rules on."""
+class ListTried(Request):
+    """A list of words that is not stored."""
+
+    text = Prose(
+        least=1, most=MAX_LIST_CHARS, required=True, note="A word or phrase a line; a tab and a weight after it."
+    )
+    action = _choice(LIST_ACTIONS, load_default=None, allow_none=True)
+    weight = Number(-1, 1, load_default=None, allow_none=True)
+    language = _language("^([a-z]{2})?$")
+    match = _choice(MATCHES, load_default=None, allow_none=True)
+    part = Truth(load_default=None, allow_none=True, metadata={"description": "Also inside words."})
+
+
+class WordListIn(ListTried):
+    """A list of words. Of the options, what is not given stays as it is; an empty `language` is all of them."""
+
+    replace = Truth(load_default=True, metadata={"description": "Whether what is not in the text goes."})
+
+
+class WordListOut(Schema):
+    """A list of words, without its entries."""
+
+    name = fields.String(required=True)
+    site = fields.String(required=True)
+    action = _choice(LIST_ACTIONS, required=True)
+    weight = fields.Float(required=True)
+    language = fields.String(required=True, allow_none=True)
+    match = _choice(MATCHES, required=True)
+    part = fields.Boolean(required=True)
+    size = fields.Integer(required=True, metadata={"description": "Number of entries."})
+    version = fields.Integer(required=True)
+    changed_at = Time(required=True)
+
+
+class WordListsOut(Schema):
+    """A page of lists."""
+
+    items = fields.List(fields.Nested(WordListOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class RefusedLine(Schema):
+    """A line that is no entry."""
+
+    line = fields.Integer(required=True)
+    why = fields.String(required=True)
+
+
+class WordListPut(WordListOut):
+    """A list, and what became of the text."""
+
+    added = fields.Integer(required=True)
+    removed = fields.Integer(required=True)
+    refused_count = fields.Integer(required=True)
+    refused = fields.List(
+        fields.Nested(RefusedLine), required=True, metadata={"description": "The first hundred of them."}
+    )
+
+
+class WordListWhole(WordListOut):
+    """A list with its entries."""
+
+    text = fields.String(required=True)
+
+
+class AutomodIn(Request):
+    """Rules in the form of AutoModerator."""
+
+    text = Prose(least=1, most=MAX_AUTOMOD_CHARS, required=True, note="YAML.")
+
+
+class AutomodOut(Schema):
+    """A site's rules in the form of AutoModerator."""
+
+    site = fields.String(required=True)
+    text = fields.String(required=True)
+    rules = fields.Integer(required=True, metadata={"description": "Number of rules."})
+    version = fields.Integer(required=True)
+    changed_at = Time(required=True)
+
+
+class _TrialIn(Request):
+    """What is tried instead of the stored rules: at most one of these."""
 
     site = _site(required=True)
+    rule = fields.Nested(RuleTried, load_default=None, allow_none=True)
+    list = fields.Nested(ListTried, load_default=None, allow_none=True)
+    automod = Prose(
+        least=1, most=MAX_AUTOMOD_CHARS, note="Rules in the form of AutoModerator.", load_default=None, allow_none=True
+    )
+
+
+class RuleTestIn(_TrialIn):
+    """A text to try rules on: the site's, or a rule, a list or rules in YAML that are not stored."""
+
     text = Prose(least=1, most=MAX_BODY_CHARS, required=True)
     author = Line(most=100, note="A name, for rules on authors.", load_default="")
     network = Line(most=50, note="A truncated address, for rules on networks.", load_default="")
+    language = _language()
+
+
+class BacktestIn(_TrialIn):
+    """What to try on decided comments: exactly one of `rule`, `list`, `automod` and `without`."""
+
+    without = Identifier(
+        load_default=None, allow_none=True, metadata={"description": "A stored rule: what would be missed without it."}
+    )
+    last = Whole(1, MAX_LAST, load_default=DEFAULT_LAST, metadata={"description": "How many comments, newest first."})
+    automatic = Truth(load_default=False, metadata={"description": "Also what the site's policy decided."})
+
+
+class BacktestWouldHave(Schema):
+    """Comments by what would have become of them."""
+
+    hold = fields.Integer(required=True)
+    spam = fields.Integer(required=True)
+    score = fields.Integer(required=True)
+
+
+class BacktestExample(Schema):
+    """A comment that matches."""
+
+    id = Identifier(required=True)
+    state = _choice(State, required=True)
+    would = _choice(RULE_ACTIONS, required=True)
+    evidence = fields.Raw(required=True)
+
+
+class BacktestOut(Schema):
+    """What would have become of decided comments."""
+
+    tried = fields.Integer(required=True, metadata={"description": "Comments gone through."})
+    matched = fields.Integer(required=True)
+    would_have = fields.Nested(BacktestWouldHave, required=True)
+    approved_among_matched = fields.Integer(required=True)
+    rejected_among_matched = fields.Integer(required=True)
+    spam_among_matched = fields.Integer(required=True)
+    summary = fields.String(required=True, metadata={"description": "The same in words."})
+    examples = fields.List(
+        fields.Nested(BacktestExample), required=True, metadata={"description": "Up to 20, approved ones first."}
+    )
+    stopped_early = fields.Boolean(required=True, metadata={"description": "Whether the time was up before the end."})
+    seconds = fields.Float(required=True)
 
 
 class RuleOut(Schema):
@@ -873,6 +1032,9 @@ class RuleOut(Schema):
     value = fields.String(required=True)
     action = _choice(RULE_ACTIONS, required=True)
     weight = fields.Float(required=True)
+    language = fields.String(required=True, allow_none=True)
+    match = _choice(MATCHES, required=True)
+    part = fields.Boolean(required=True)
     note = fields.String(required=True)
     created_at = Time(required=True)
 
@@ -894,10 +1056,19 @@ class RuleSignal(Schema):
     available = fields.Boolean(required=True)
 
 
+class RuleTestDecision(Schema):
+    """What would become of a comment."""
+
+    state = _choice(State, required=True)
+    risk = fields.Float(required=True)
+    reasons = fields.List(fields.String(), required=True)
+
+
 class RuleTestOut(Schema):
-    """What the rules say of a text."""
+    """What the rules say of a text, and what all signals together would make of it by the site's settings."""
 
     signals = fields.List(fields.Nested(RuleSignal), required=True)
+    decision = fields.Nested(RuleTestDecision, required=True)
 
 
 class WebhookIn(Request):

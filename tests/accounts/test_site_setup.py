@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from moderation.domain.actor import CLI, Actor
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound
-from moderation.services import accounts, sites
+from moderation.services import accounts, sites, trials
 from moderation.services.parts import Parts
 from moderation.storage import audit
 from moderation.storage.db import read, write
@@ -136,11 +136,11 @@ def test_add_rule_counts_site_up_and_is_found_by_test(parts: Parts, admin: Actor
     before = version(parts, "news")
     made = sites.add_rule(parts, admin, "news", "word", "casino", "spam")
     assert version(parts, "news") == before + 1
-    signals = sites.test_rules(parts, admin, "news", "The casino of the town")["signals"]
+    signals = trials.try_rules(parts, admin, "news", "The casino of the town")["signals"]
     assert [(signal["name"], signal["forces"]) for signal in signals if signal["weight"]] == [("site_words", "spam")]
     sites.remove_rule(parts, admin, made["id"])
     assert version(parts, "news") == before + 2
-    after = sites.test_rules(parts, admin, "news", "The casino of the town")["signals"]
+    after = trials.try_rules(parts, admin, "news", "The casino of the town")["signals"]
     assert not any(signal["weight"] for signal in after)
     assert actions()[-2:] == ["rule.add", "rule.remove"]
 
@@ -152,7 +152,7 @@ def test_add_rule_for_all_sites_counts_all_up_and_needs_all(parts: Parts, admin:
     made = sites.add_rule(parts, CLI, "*", "word", "casino")
     assert made["site"] == "*"
     assert (version(parts, "news"), version(parts, "other")) == (before[0] + 1, before[1] + 1)
-    assert sites.test_rules(parts, admin, "news", "casino")["signals"]
+    assert trials.try_rules(parts, admin, "news", "casino")["signals"]
     with pytest.raises(NotFound):
         sites.remove_rule(parts, admin, made["id"])
 

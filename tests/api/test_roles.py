@@ -41,7 +41,17 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("POST", "/rules", {"site": "news", "kind": "word", "value": "newword"}, MAKE),
     ("POST", "/rules", {"site": "*", "kind": "word", "value": "newword"}, ROOT),
     ("POST", "/rules/test", {"site": "news", "text": "some text"}, ACT),
+    ("POST", "/rules/backtest", {"site": "news", "rule": {"kind": "word", "value": "newword"}}, ACT),
     ("DELETE", "/rules/{rule}", None, DROP),
+    ("GET", "/sites/news/word-lists", None, ACT),
+    ("GET", "/sites/*/word-lists", None, (401, 403, 403, 403, 403, 403, 200)),
+    ("PUT", "/sites/news/word-lists/{list}", {"text": "a word"}, RUN),
+    ("PUT", "/sites/*/word-lists/{list}", {"text": "a word"}, (401, 403, 403, 403, 403, 403, 200)),
+    ("GET", "/sites/news/word-lists/{list}", None, ACT),
+    ("DELETE", "/sites/news/word-lists/{list}", None, DROP),
+    ("PUT", "/sites/news/automod", {"text": "body: newword\naction: filter"}, RUN),
+    ("GET", "/sites/news/automod", None, ACT),
+    ("DELETE", "/sites/news/automod", None, DROP),
     ("GET", "/webhooks?site=news", None, RUN),
     ("POST", "/webhooks", {"site": "news", "url": "http://127.0.0.1:9/hook"}, MAKE),
     ("GET", "/webhooks/{webhook}", None, RUN),
@@ -84,12 +94,15 @@ def things(client, people, submit, decide) -> dict[str, str]:
     decision = decide(comment).get_json()["decision_id"]
     deliveries = client.get(f"/api/v1/webhooks/{webhook}/deliveries", headers=root).get_json()["items"]
     threads = client.get("/api/v1/threads?site=news", headers=root).get_json()["items"]
+    for path, text in (("word-lists/old", "a word"), ("automod", "body: oldword\naction: report")):
+        assert client.put(f"/api/v1/sites/news/{path}", json={"text": text}, headers=root).status_code == 200
     return {
         "comment": comment,
         "fresh": submit("Another remark, quite different from the first.")["id"],
         "decision": decision,
         "thread": threads[0]["id"],
         "rule": make("/rules", {"site": "news", "kind": "word", "value": "oldword"}),
+        "list": "old",
         "webhook": webhook,
         "delivery": deliveries[0]["id"],
         "token": make("/tokens", {"site": "news", "role": "viewer"}),
@@ -123,7 +136,7 @@ def test_the_table_names_every_private_route(shared_app):
     private = {(method.upper(), path) for path, method, one in operations(document) if "security" in one}
     tested = set()
     for method, path, _, _ in TABLE:
-        plain = "/api/v1" + path.split("?")[0].replace("/sites/news", "/sites/{site}")
+        plain = "/api/v1" + path.split("?")[0].replace("/sites/news", "/sites/{site}").replace("*", "{site}")
         matches = {(m, p) for m, p in private if m == method and _alike(p, plain)}
         assert matches, (method, plain)
         tested |= matches

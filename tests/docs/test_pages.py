@@ -15,10 +15,12 @@ from moderation.cli import main
 from moderation.domain import identity, webhook
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.site import SiteSettings, setting_names
+from moderation.scoring import automod, automod_reader, literals
 from moderation.scoring.pipeline import SIGNALS
-from moderation.services import accounts, deliver, idempotency, moderate, sites, threads
+from moderation.scoring.words import MAX_PATTERNS
+from moderation.services import accounts, deliver, idempotency, moderate, sites, threads, trials, word_lists
 from moderation.settings import Settings
-from moderation.storage.models import RULE_KINDS
+from moderation.storage.models import MAX_LIST_CHARS, RULE_KINDS
 from moderation.web import health
 from tests.docs.conftest import PAGES, ROOT, blocks
 
@@ -182,6 +184,13 @@ def test_tell_limits_as_they_are() -> None:
             f"up to {moderate.MAX_BULK}; the answer",
             f"at least {passwords.MIN_CHARS} characters",
             f"at most {sites.MAX_RULES['pattern']} a site",
+            f"{literals.MAX_ENTRIES:,} entries of up to {literals.MAX_ENTRY_CHARS} characters",
+            f"a site together {word_lists.MAX_ENTRIES_OF_SITE:,}, in up to {word_lists.MAX_LISTS} lists",
+            f"up to {MAX_LIST_CHARS:,} characters",
+            f"up to {trials.MAX_EXAMPLES} examples",
+            f"after {trials.MAX_SECONDS:.0f} seconds it stops",
+            f"{automod_reader.MAX_RULES} rules, {automod_reader.MAX_VALUES:,} values, {MAX_PATTERNS} expressions",
+            *(f"`{action}` |" for action in automod.ACTIONS),
         ],
         "operate.md": [
             f"heard of within {health.HEARTBEAT_LIMIT.seconds} s",
@@ -197,6 +206,12 @@ def test_tell_limits_as_they_are() -> None:
     }
     pages = {name: " ".join(page_of(name).split()) for name in told}
     assert [(name, text) for name, texts in told.items() for text in texts if text not in pages[name]] == []
+
+
+def test_read_rules_in_yaml_shown_are_rules() -> None:
+    """The example of rules is taken as it stands."""
+    (example,) = blocks(ROOT / "docs/moderate.md", "yaml")
+    assert len(automod_reader.read_automod(example).rules) == 3
 
 
 def hours(time: timedelta) -> int:
