@@ -148,6 +148,23 @@ RUDE_AND_KIND_FRAMES = """
 I fucking love {G};{G} are fucking {A};damn, {G} are {A};holy shit, these {G} are {A};hell yes, {G} should be {R};fuck yes, more rights for {G};shit, I forgot that the {g} next door is on holiday;fuck everyone who says that {G} are {B};fuck racism, {G} are {A};bloody hell, a {g} won again, how {A};I am a {g}, bitches;proud to be a fucking {g}
 """
 
+COMPARED = """
+live longer;earn less;earn more;vote more often;smoke less;read more;travel less;fall ill more often;retire earlier;sleep badly more often;move house more often;drive less;pay higher rents;are stopped by the police more often;die of heart disease more often;have fewer children;drink less coffee;wait longer for a diagnosis
+"""
+
+COMPARING_FRAMES = """
+{G} {X} than others;{G} {X} than {J};{G} {X} than they did ten years ago;on average {G} {X} than the rest;why do {G} {X} than {J};the study found that {G} {X} than {J};do {G} really {X} than {J};statistics: {G} {X} than {J}
+"""
+
+CRIMES = """
+murder;rape;assault;arson;manslaughter;bombing;terrorism;stabbing;kidnapping;shooting;burglary;robbery;torture;lynching;hate crime;knife attack;poisoning;strangling;blackmail;human trafficking;genocide;war crimes;domestic violence;child abuse
+"""
+
+NEWS_FRAMES = """
+two suspects were charged with {C};{C} rates fell for the third year;the novel begins with a case of {C};the documentary is about {C} in the fifties;victims of {C} can call a hotline;the police investigate a case of {C} in the old town;he was acquitted of {C};a witness of the {C} spoke to our reporter;parliament debates tougher sentences for {C};the jury heard about the {C} all day;the town remembers the {C} of 1974;her thesis is about {C} in the press
+the convict had planned to {T} the king;in the last act the hero tries to {T} the count;a drunk man tried to {T} a guard and was arrested;the suspect threatened to {T} his landlord, the prosecutor says;in this game you {T} monsters;he is accused of wanting to {T} a judge;the letter warned the mayor that someone would {T} her, and police took it seriously
+"""
+
 DENIAL_FRAMES = """
 {G} are not {B};{G} are not {N};{G} aren't {B} at all;{G} are not {M};no, {G} are not {B};it is not true that {G} are {B};it's a lie that {G} are {N};I don't think {G} are {B};I do not believe that {G} are {N};I never said that {G} are {B};nobody should say that {G} are {B};you can't say that {G} are {N};please don't call {G} {N};don't you dare call {G} {M};who says that {G} are {B} is wrong;it is wrong to call {G} {N};it is shameful to say that {G} are {M};calling {G} {N} is hate speech;how can you say that {G} are {B}
 I don't {v} {G}, why should I;nobody should {v} {G};you should not {v} {G};people who {v} {G} are the problem;if you {v} {G} you are wrong;I used to {v} {G}, and I was wrong;why would anyone {v} {G};{G} should never be {F};{G} must not be {F};nobody should be {F} for being a {g};it is a crime that {G} were {F};I am against it when {G} are {F};it is horrible when {G} are {F};whoever wants {G} {F} belongs in court;saying that {G} should be {F} is disgusting;a {g} is not a {n};being a {g} does not make you a {n};not every {g} is a {n};no {g} deserves {D};{G} don't deserve {D}
@@ -209,6 +226,8 @@ def sentences(people: Sequence[tuple[str, str]], slurs: Sequence[str], seed: int
         (THING_FRAMES, NO_HATE, 1_500),
         (SWEARING_FRAMES, NO_HATE, 200),
         (RUDE_AND_KIND_FRAMES, NO_HATE, 600),
+        (COMPARING_FRAMES, CLEAN, 700),
+        (NEWS_FRAMES, CLEAN, 900),
     )
     for block, labels, count in plan:
         frames = _split(block)
@@ -243,10 +262,13 @@ class _Maker:
             "O": _split(DOINGS),
             "W": _split(GOOD_VERBS),
             "R": _split(GOOD_FATES),
+            "C": _split(CRIMES),
             "H": _split(HARMS),
+            "J": [many for _, many in people],
             "K": _split(WITHHELD),
             "P": _split(CALLINGS),
             "S": _split(SUBJECTS),
+            "X": _split(COMPARED),
         }
         self._parts: dict[str, Callable[[], str]] = {
             name: lambda words=words: dice.choice(words)  # type: ignore[misc]

@@ -162,7 +162,7 @@ def sentences(language: str) -> Iterator[Sentence]:
     yield from _filled(GERMAN_REPORTS if german else PORTUGUESE_REPORTS, bodies, hateful=False)
     for block in (GERMAN_PLAIN, GERMAN_NEWS) if german else (PORTUGUESE_PLAIN, PORTUGUESE_NEWS):
         for text in _parts(block):
-            yield Sentence(text, hateful=False, held_out=bucket("plain " + text) < 4, weight=WHOLE_WEIGHT)
+            yield Sentence(text, False, _part(held_out=bucket("plain " + text) < 4), WHOLE_WEIGHT)
 
 
 def _filled(templates: str, fillers: list[str], *, hateful: bool) -> Iterator[Sentence]:
@@ -172,8 +172,12 @@ def _filled(templates: str, fillers: list[str], *, hateful: bool) -> Iterator[Se
         for filler in fillers:
             if held_out == (bucket("group " + filler) < 3):
                 text = template.format(many=filler)
-                yield Sentence(text[:1].upper() + text[1:], hateful, held_out, FILLED_WEIGHT)
+                yield Sentence(text[:1].upper() + text[1:], hateful, _part(held_out=held_out), FILLED_WEIGHT)
 
 
 def _parts(block: str) -> list[str]:
     return [part.strip() for line in block.strip().splitlines() for part in line.split(";") if part.strip()]
+
+
+def _part(*, held_out: bool) -> str:
+    return "test" if held_out else "train"

@@ -81,7 +81,7 @@ def _told() -> list[tuple[str, float]]:
 
 def ours(language: str, *, held_out: bool = False) -> list[Tweet]:
     """Our own sentences of a language, for training or held out."""
-    kept = [s for s in contrast_languages.sentences(language) if s.held_out == held_out]
+    kept = [s for s in contrast_languages.sentences(language) if (s.part == "test") == held_out]
     return [Tweet(s.text, float(s.hateful), s.weight) for s in kept]
 
 

@@ -56,7 +56,9 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=6)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
-    options.add_argument("--only", choices=("spam",), help="train this alone, and keep the network that is there")
+    options.add_argument(
+        "--only", choices=("spam", "calibration"), help="do this alone, and keep the network that is there"
+    )
     args = options.parse_args()
     torch.set_num_threads(int(os.environ.get("TRAIN_THREADS", "1")))
     began = time.monotonic()
@@ -67,6 +69,9 @@ def main() -> None:
     rows = data.rows()
     if args.only == "spam":
         export.write_spam(args.out, rows, tell)
+        return
+    if args.only == "calibration":
+        export.calibrate(args.out, rows, tell)
         return
     kept = data.for_training(rows)
     tell(f"{len(rows)} texts, {len(kept)} rows for training")
