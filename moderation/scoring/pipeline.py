@@ -18,7 +18,7 @@ from moderation.scoring.folding import Folded, fold
 from moderation.scoring.repeats import Earlier
 from moderation.scoring.words import NO_RULES, Rules
 
-__all__ = ["SIGNALS", "Candidate", "Earlier", "Pipeline", "Record", "Rules"]
+__all__ = ["OF_TEXT", "SIGNALS", "Candidate", "Earlier", "Pipeline", "Record", "Rules"]
 
 _log = structlog.get_logger(__name__)
 
@@ -62,23 +62,37 @@ class Case:
 
 
 class Step(NamedTuple):
-    """A signal in THE LIST. ``cost``: median time for 300 characters of ordinary English, one thread."""
+    """A signal in THE LIST. ``cost``: median time for 300 characters of ordinary English, one thread.
+
+    ``of_text``: it rests on what is stored of the comment alone (text, links, website) and can be judged again.
+    """
 
     name: str
     judge: Callable[[Case], Signal]
     cost: str
+    of_text: bool = False
 
 
 SIGNALS = (
     # What the text says.
-    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules), "50 µs"),
+    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules), "50 µs", of_text=True),
     Step("site_words", lambda c: words.site_words(c.body, c.facts.rules), "10 µs with 200 words"),
     Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules), "5 µs, and 2 µs a pattern"),
     # Gives all seven scores. Unavailable for texts in another script than Latin, or with no usable model on the disk.
-    Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "200 µs; with evidence 600 µs"),
+    Step(
+        "attributes",
+        lambda c: attributes.judge(c.model, c.body, len(c.facts.links)),
+        "200 µs; with evidence 600 µs",
+        of_text=True,
+    ),
     # learned: what this site's own decisions teach comes here.
     # Where it leads.
-    Step("links", lambda c: links.links(c.facts.body, c.facts.links, c.facts.author_url), "15 µs with a link"),
+    Step(
+        "links",
+        lambda c: links.links(c.facts.body, c.facts.links, c.facts.author_url),
+        "15 µs with a link",
+        of_text=True,
+    ),
     Step(
         "site_domains",
         lambda c: links.site_domains(c.facts.links, c.facts.author_url, c.facts.email_domain, c.facts.rules),
@@ -87,7 +101,7 @@ SIGNALS = (
     Step(
         "repeats",
         lambda c: repeats.repeats(c.facts.body, c.facts.identical, c.facts.similar),
-        "2 µs; the fingerprint, made before: 200 µs",
+        "2 µs; the fingerprint, made before: 40 µs",
     ),
     # How it was sent, and by whom.
     Step("honeypot", lambda c: behaviour.honeypot(c.facts.honeypot), "1 µs"),
@@ -98,6 +112,9 @@ SIGNALS = (
     Step("record", lambda c: behaviour.record(c.facts.record), "3 µs"),
 )
 """THE LIST."""
+
+OF_TEXT = frozenset(step.name for step in SIGNALS if step.of_text)
+"""The signals that a stored comment can be judged by again; what the others said of it stays."""
 
 
 class Pipeline:

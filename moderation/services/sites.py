@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.origin import origin_of
-from moderation.domain.policy import Signal, evidence_as_json
+from moderation.domain.policy import Signal, evidence_as_json, evidence_shown
 from moderation.domain.site import changed_settings, site_settings
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
@@ -251,7 +251,7 @@ def test_rules(  # (no test of ours, which is what PT028 takes it for)
     links = parts.renderer.links(parts.renderer.html(body))
     candidate = Candidate(body=body, author_name=author, links=tuple(links), ip_network=network, rules=compiled)
     found = [signal for signal in parts.pipeline.signals(candidate) if signal.name.startswith(RULE_SIGNALS)]
-    return {"signals": [_shown_signal(signal) for signal in found]}
+    return {"signals": [_shown_signal(signal, body) for signal in found]}
 
 
 def rule_rows(session: Session, site_id: uuid.UUID) -> list[RuleRow]:
@@ -361,11 +361,11 @@ def _shown_site(site: Site) -> dict[str, Any]:
     }
 
 
-def _shown_signal(signal: Signal) -> dict[str, Any]:
+def _shown_signal(signal: Signal, body: str) -> dict[str, Any]:
     return {
         "name": signal.name,
         "weight": signal.weight,
-        "evidence": evidence_as_json(signal.evidence),
+        "evidence": evidence_shown(evidence_as_json(signal.evidence), body),
         "forces": signal.forces,
         "available": signal.available,
     }
