@@ -4,7 +4,7 @@ Each signal gets the facts it needs and no more, says what it found in words for
 risk; ``moderation.domain.policy.decide`` does the rest. A signal that fails is "unavailable", and the comment is held.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -130,14 +130,26 @@ class Pipeline:
         """Changes whenever the same comment may be judged differently; stored with what was judged."""
         return f"signals-2+{self._model.version if self._model else 'no-model'}"
 
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The score from which each attribute counts as found; empty without a model."""
+        return self._model.thresholds if self._model else {}
+
     def signals(self, candidate: Candidate) -> tuple[Signal, ...]:
         """What is noticed about a comment, in the order of THE LIST. Never raises.
 
         Left out are signals that found nothing and score nothing. One that raises, or whose numbers or spans make no
         sense, is there as unavailable.
         """
+        return self._run(self._signals, candidate)
+
+    def signals_of_text(self, candidate: Candidate) -> tuple[Signal, ...]:
+        """The same of those signals alone that a stored comment can be judged by again."""
+        return self._run([step for step in self._signals if step.of_text], candidate)
+
+    def _run(self, steps: Sequence[Step], candidate: Candidate) -> tuple[Signal, ...]:
         case = Case(candidate, self._listed, self._model)
-        judged = [_judge(step, case) for step in self._signals]
+        judged = [_judge(step, case) for step in steps]
         return tuple(signal for signal in judged if noticed(signal) or signal.scores)
 
 

@@ -65,23 +65,31 @@ class Judged:
     scorer_version: str
 
     def signal_rows(self) -> list[dict[str, Any]]:
-        """The signals as they are stored: those that found something, or could not be judged."""
-        return [
-            {
-                "name": signal.name,
-                "weight": signal.weight,
-                "available": signal.available,
-                "evidence": evidence_as_json(signal.evidence),
-                "scores": dict(signal.scores),
-                "forces": signal.forces,
-            }
-            for signal in self.signals
-            if noticed(signal) or signal.name not in OF_TEXT
-        ]
+        """The signals as they are stored."""
+        return signal_rows(self.signals)
 
     def bands(self) -> tuple[int, ...]:
         """The bands by which the comment is to be found, where it stands for a group."""
         return bands(self.fingerprint.sketch) if self.alike.begins else ()
+
+
+def signal_rows(signals: Sequence[Signal]) -> list[dict[str, Any]]:
+    """The rows of what signals said: of those that noticed something or could not be judged.
+
+    Those that cannot be asked again are stored in any case, for the scores that they gave.
+    """
+    return [
+        {
+            "name": signal.name,
+            "weight": signal.weight,
+            "available": signal.available,
+            "evidence": evidence_as_json(signal.evidence),
+            "scores": dict(signal.scores),
+            "forces": signal.forces,
+        }
+        for signal in signals
+        if noticed(signal) or signal.name not in OF_TEXT
+    ]
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
@@ -147,11 +155,11 @@ def find_group(
     if known is not None:
         return Alike(known)
     anchors = comments.anchors_near(session, site_id, bands(found.sketch), ANCHORS_READ)
-    near = [(similarity(row.sketch or b"", found.sketch), row) for row in anchors]
-    best = max(near, key=lambda pair: (pair[0], pair[1].id), default=None)
-    if best is None or best[0] < NEAR:
+    ranked = sorted((-similarity(row.sketch or b"", found.sketch), row.id, row.alike_key) for row in anchors)
+    if not ranked or -ranked[0][0] < NEAR:
         return Alike(found.exact, begins=True)
-    return Alike(best[1].alike_key, begins=best[1].id == own_id)
+    _, anchor_id, key = ranked[0]
+    return Alike(key, begins=anchor_id == own_id)
 
 
 def _earlier(row: Any, draft: Draft) -> Earlier:
