@@ -1,4 +1,7 @@
-"""Words as the trained model reads them: from the matching copy of a text, with disguised spellings put in plain ones.
+"""Words as the trained model reads them, from the matching copy of a text.
+
+What ``folding.py`` cannot put in plain spelling, because letters are left out (``f*ck``, ``sh**``) or are others
+(``fvck``), is one word here, and read by its n-grams and its consonants.
 
 Training and run time share this file: a change here needs a new model.
 """
@@ -24,20 +27,20 @@ _LINK = r"(?:https?://|www\.)[^\s<>\"]+"
 _WORD = r"[^\W_]+(?:'[^\W_]+)*"
 _PLAIN, _PLAIN_ASCII = re.compile(_WORD), re.compile(_WORD, re.ASCII)
 _WITH_LINKS = re.compile(rf"{_LINK}|{_WORD}")
-# Letters one by one with the same separator between them; a word with signs in it or before it; a plain word.
-_LETTER = r"[^\W\d_](?![^\W_])"
-_APART = rf"(?<![^\W_]){_LETTER}(?P<sep>[\s.\-_*/,|~]{{1,2}}){_LETTER}(?:(?P=sep){_LETTER})+"
-_SIGNED = r"[@$*#]{0,2}[^\W_]+(?:[@$*#!|+%&^']+[^\W_]+)*[$@*#]*"
-_DISGUISED = re.compile(rf"{_LINK}|{_APART}|{_SIGNED}|[@$*#]{{2,4}}[^\W_]")
-# Cheap tests first: most texts hide nothing, and are read by the cheaper expression.
-_ANY_SIGN = re.compile(r"[@$*#!|+%&^\d]")
-_SIGN_IN_WORD = re.compile(r"[^\W\d_][@$*#!|+%&^\d]+[^\W\d_]|[@$*#][^\W\d_]|[^\W\d_][$*@#]")
-_LETTERS_APART = b"\1\1\1"
+# An abbreviation; a word with signs in it or before it, for letters that are left out; a plain word.
+_ABBREVIATION = r"(?<![^\W_])[^\W\d_](?:\.[^\W\d_]){2,}(?![^\W_])"
+_SIGNED = r"[@$*#]{0,2}[^\W_]+(?:[@$*#%&^']+[^\W_]+)*[$@*#]*"
+_WITH_SIGNS = re.compile(rf"{_LINK}|(?P<abbreviation>{_ABBREVIATION})|{_SIGNED}|[@$*#]{{2,4}}[^\W_]")
+# Cheap tests first: most texts have no such word, and are read by the cheaper expression.
+_SIGN_IN_WORD = re.compile(r"[^\W\d_][@$*#%&^]+[^\W\d_]|[@$*#][^\W\d_]|[^\W\d_][$*@#]")
+_ABBREVIATED = re.compile(r"\.[^\W\d_]\.[^\W\d_]")
 
-_LEET = str.maketrans("013456789@$!|+", "oieasgtbgasiit")
+_LOOSE_APOSTROPHE = re.compile(r"'(?![a-z0-9])|(?<![a-z0-9])'")
+_TO_BLANKS = bytes(code if code == ord("'") or chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(128)
+
 _MEASURE = re.compile(r"\d+[a-z]{0,2}")
-_THRICE = re.compile(r"(.)\1{2,}")
 _TWICE = re.compile(r"(.)\1+")
+_TWICE_VOWELS = re.compile(r"([aeiouy])\1+")
 _NO_SHAPE = re.compile(r"[aeiou\W\d_]+")
 
 
@@ -50,27 +53,29 @@ class Token(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-    """The tokens of a matching copy, in order, at most ``MAX_TOKENS``; letters that stand apart are joined."""
-    text = _readable(text)
-    found: list[str] = _plain(text).findall(text)
-    if _may_hide(text, found):
-        found = [_joined(match) for match in _DISGUISED.finditer(text)]
+    """The tokens of a matching copy, in order, at most ``MAX_TOKENS``; an abbreviation without its dots."""
+    text = text[:MAX_CHARS]
+    if _has_signs(text):
+        found = [_spelled(match) for match in _WITH_SIGNS.finditer(text)]
+    elif _is_simple(text):
+        found = text.encode().translate(_TO_BLANKS).decode().split()
+    else:
+        found = _plain(text).findall(text)
     return found[:MAX_TOKENS]
 
 
 def tokens(text: str) -> list[Token]:
     """The same tokens as ``words``, with their places."""
-    text = _readable(text)
-    plain = _plain(text)
-    if _may_hide(text, plain.findall(text)):
-        found = [Token(_joined(match), *match.span()) for match in _DISGUISED.finditer(text)]
+    text = text[:MAX_CHARS]
+    if _has_signs(text):
+        found = [Token(_spelled(match), *match.span()) for match in _WITH_SIGNS.finditer(text)]
     else:
-        found = [Token(match[0], *match.span()) for match in plain.finditer(text)]
+        found = [Token(match[0], *match.span()) for match in _plain(text).finditer(text)]
     return found[:MAX_TOKENS]
 
 
 def _plain(text: str) -> re.Pattern[str]:
-    """The cheapest expression that finds the tokens of a text in which nothing is disguised."""
+    """The cheapest expression that finds the tokens of a text without signs in words."""
     if "://" in text or "www." in text:
         return _WITH_LINKS
     return _PLAIN_ASCII if text.isascii() else _PLAIN
@@ -86,18 +91,15 @@ def spellings(token: str) -> Iterator[str]:
     if _MEASURE.fullmatch(token):
         yield NUMBER
         return
-    bare = token.replace("'", "")
+    plain = bare = token.replace("'", "")
     yield bare
-    plain = bare
     if not bare.isalpha():
-        plain = bare.translate(_LEET)
-        yield plain
         yield bare.rstrip("0123456789@$*#")
-        plain = plain.strip("*#&^%")
-    yield plain
-    yield _THRICE.sub(r"\1\1", plain)
+        plain = bare.strip("*#&^%@$")
+        yield plain
     yield _TWICE.sub(r"\1", plain)
-    yield _THRICE.sub(r"\1\1", plain)
+    yield _TWICE_VOWELS.sub(r"\1", plain)
+    yield plain
 
 
 def gram_rows(word: str, rows: int) -> list[int]:
@@ -112,19 +114,20 @@ def gram_rows(word: str, rows: int) -> list[int]:
     return [crc32(gram.encode("utf-8", "replace")) & (rows - 1) for gram in grams]
 
 
-def _readable(text: str) -> str:
-    text = text[:MAX_CHARS]
-    return text if text.isascii() else text.replace("\u2019", "'")
+def _is_simple(text: str) -> bool:
+    """Whether cutting at all but letters, digits and apostrophes gives the tokens: without an expression."""
+    if not text.isascii() or "://" in text or "www." in text:
+        return False
+    return "'" not in text or _LOOSE_APOSTROPHE.search(text) is None
 
 
-def _may_hide(text: str, plain: list[str]) -> bool:
-    """Whether some word may be disguised: with signs or digits in it, or by letters that stand apart."""
-    if _LETTERS_APART in bytes([len(word) == 1 for word in plain]):
+def _has_signs(text: str) -> bool:
+    """Whether some word may have signs or dots in it."""
+    if any(sign in text for sign in "@$*#%&^") and _SIGN_IN_WORD.search(text) is not None:
         return True
-    return _ANY_SIGN.search(text) is not None and _SIGN_IN_WORD.search(text) is not None
+    return _ABBREVIATED.search(text) is not None
 
 
-def _joined(match: re.Match[str]) -> str:
-    """The word that letters standing apart spell; any other word as it is."""
-    separator = match["sep"]
-    return match[0].replace(separator, "") if separator else match[0]
+def _spelled(match: re.Match[str]) -> str:
+    """An abbreviation without its dots; any other word as it is."""
+    return match[0].replace(".", "") if match["abbreviation"] else match[0]

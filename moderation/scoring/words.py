@@ -24,7 +24,7 @@ from publicsuffixlist import PublicSuffixList
 
 from moderation.domain.policy import Evidence, Forces, Signal, Span
 from moderation.errors import Bug, Invalid
-from moderation.scoring.folding import Folded, fold_name
+from moderation.scoring.folding import Folded, fold, fold_name
 
 MAX_VALUE_CHARS = 500
 """Longest value of a rule, in characters."""
@@ -221,24 +221,35 @@ class Literals:
     def __init__(self, rows: Iterable[RuleRow]) -> None:
         self._rows: dict[str, list[tuple[RuleRow, bool, bool]]] = {}
         for row in rows:
-            value = fold_name(row.value)
-            self._rows.setdefault(value.strip("*"), []).append((row, value[0] == "*", value[-1] == "*"))
+            for value in _spellings(row.value):
+                self._rows.setdefault(value.strip("*"), []).append((row, value[0] == "*", value[-1] == "*"))
         self._automaton = ahocorasick.Automaton()
         for needle in self._rows:
             self._automaton.add_word(needle, needle)
         if self._rows:
             self._automaton.make_automaton()
 
-    def places(self, text: str) -> Iterator[tuple[RuleRow, int, int]]:
-        """Each rule that occurs in a folded text, with start and end. A blank in a rule is one blank or line break."""
-        if not self._rows:
-            return
+    def places(self, body: Folded) -> Iterator[tuple[RuleRow, Span]]:
+        """Each rule that occurs in a text, and where. A blank in a rule is one blank or line break.
+
+        A rule is found as it is written and as it is meant, each in all readings of the text.
+        """
+        if self._rows:
+            found = ((row, copy.span(*place)) for copy in body.readings for row, *place in self._found(copy.text))
+            yield from dict.fromkeys(found)
+
+    def _found(self, text: str) -> Iterator[tuple[RuleRow, int, int]]:
         text = _LINE_BREAK.sub(" ", text)
         for last, needle in self._automaton.iter(text):
             start, end = last + 1 - len(needle), last + 1
             for row, open_start, open_end in self._rows[needle]:
                 if (open_start or _is_edge(text, start)) and (open_end or _is_edge(text, end)):
                     yield row, start, end
+
+
+def _spellings(value: str) -> set[str]:
+    """What a rule is looked for as: its matching copy, and what was typed but for width, case and marks."""
+    return {fold_name(value), " ".join(fold(value).plain.split())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +430,7 @@ NO_RULES = compile_rules(())
 
 
 def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
-    """Words of the built-in list, in the text as typed and in its folded copy.
+    """Words of the built-in list, in the text as typed and in its matching copies.
 
     The list flags "god" and "gay" too, so the weight is small for words that are often harmless, and modest for all.
     ``obscene`` is a rule of thumb on the count of the other words, not a trained score.
@@ -438,9 +449,10 @@ def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
 def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> Iterator[tuple[str, Span]]:
     for hit in listed.hits(body.source, allowed):
         yield hit.word, Span(hit.start, hit.end)
-    if not body.source.isascii():
-        for hit in listed.hits(body.text, allowed):
-            yield hit.word, body.span(hit.start, hit.end)
+    for copy in body.readings:
+        if copy.differs:
+            for hit in listed.hits(copy.text, allowed):
+                yield hit.word, copy.span(hit.start, hit.end)
 
 
 def _words_evidence(lead: str, places: Mapping[Span, str]) -> Evidence:
@@ -453,8 +465,7 @@ def site_words(body: Folded, rules: Rules) -> Signal:
     """The site's own words and phrases."""
     shields = _Shields(body, rules)
     found: dict[RuleRow, list[Span]] = {}
-    for row, start, end in rules.words.places(body.text):
-        span = body.span(start, end)
+    for row, span in rules.words.places(body):
         if not shields.cover(span):
             found.setdefault(row, []).append(span)
     evidence = [
@@ -464,18 +475,18 @@ def site_words(body: Folded, rules: Rules) -> Signal:
 
 
 def site_patterns(body: Folded, rules: Rules) -> Signal:
-    """The site's own patterns, on the text as typed and on its folded copy, both without case.
+    """The site's own patterns, on the text as typed and on its matching copies, all without case.
 
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
     found = []
     typed = _windows(body.source) if rules.patterns else []
-    folded = _windows(body.text) if rules.patterns and not body.source.isascii() else []
+    copies = [(copy, _windows(copy.text)) for copy in body.readings if rules.patterns and copy.differs]
     for row, pattern in rules.patterns:
         place = _first_match(pattern, typed)
         span = Span(*place) if place else None
-        if span is None and (place := _first_match(pattern, folded)):
-            span = body.span(*place)
+        if span is None:
+            span = next((copy.span(*place) for copy, parts in copies if (place := _first_match(pattern, parts))), None)
         if span is not None:
             found.append((row, Evidence(f"The site's pattern {row.value}", (span,))))
     return rules_signal("site_patterns", found, broken="pattern" in rules.broken)
@@ -548,7 +559,7 @@ class _Shields:
 
 
 def _allowed_places(body: Folded, rules: Rules) -> Iterator[Span]:
-    return (body.span(start, end) for _, start, end in rules.allowed.places(body.text))
+    return (span for _, span in rules.allowed.places(body))
 
 
 def _is_edge(text: str, index: int) -> bool:

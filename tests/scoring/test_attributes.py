@@ -17,7 +17,7 @@ from moderation.errors import Bug
 from moderation.scoring import attributes
 from moderation.scoring.folding import fold
 from moderation.scoring.pipeline import Candidate, Pipeline
-from moderation.scoring.tokens import MAX_CHARS, MAX_TOKENS, tokens, words
+from moderation.scoring.tokens import MAX_CHARS, MAX_TOKENS, spellings, tokens, words
 
 MODEL = attributes.load()
 AUTO = Policy(mode="auto")
@@ -211,10 +211,22 @@ def test_score_text_what_was_scored_before_has_no_say() -> None:
         ("covid19 on the 4th", ["covid19", "on", "the", "4th"]),
         ("it\u2019s don't", ["it's", "don't"]),
         ("see https://a.example/b?c, ok", ["see", "https://a.example/b?c,", "ok"]),
+        ("f*ck this sh** @#$%", ["f*ck", "this", "sh**"]),
+        ("great!Thanks", ["great", "thanks"]),
+        ("he said e.g. this", ["he", "said", "e", "g", "this"]),
+        ("$h1t fuuuck", ["shit", "fuuck"]),
     ],
 )
 def test_split_text_tokens(text: str, read: list[str]) -> None:
-    assert words(text) == read
+    assert words(fold(text).text) == read
+
+
+@pytest.mark.parametrize(
+    ("token", "meant"),
+    [("fuuck", "fuck"), ("asshoole", "asshole"), ("covid19", "covid"), ("don't", "dont"), ("4th", "<number>")],
+)
+def test_spell_unknown_token_what_may_be_meant_is_tried(token: str, meant: str) -> None:
+    assert meant in list(spellings(token))
 
 
 # ---- A missing or damaged model

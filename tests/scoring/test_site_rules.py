@@ -250,3 +250,38 @@ def test_sender_in_listed_network_matches_without_naming_it(listed: str, sender:
 def test_judge_without_rules_says_nothing() -> None:
     signals = [site_words(fold("x"), NO_RULES), site_patterns(fold("x"), NO_RULES), site_authors("x", NO_RULES)]
     assert all(signal == Signal(signal.name) for signal in signals)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "found"),
+    [
+        ("idiot", "You 1d10t, i d i o t, idiooot, 1diot!", ["1d10t", "i d i o t", "idiooot", "1diot"]),
+        ("idiot", "idiocy, covid10t", []),
+        ("1d10t", "an idiot", ["idiot"]),
+        ("ass", "asss a$$ @ss, as", ["asss", "a$$", "@ss"]),
+        ("fuck", "fuuuck f.u.c.k F-U-C-K", ["fuuuck", "f.u.c.k", "F-U-C-K"]),
+        ("u.s.a", "in the U.S.A. too", ["U.S.A"]),
+        ("f u c k", "f u c k", ["f u c k"]),
+        ("fuuuck", "fuuuuuck", ["fuuuuuck"]),
+        ("don't", "don’t", ["don’t"]),
+        ("ебал", "е б а л, ебааал", ["е б а л", "ебааал"]),
+    ],
+)
+def test_find_site_word_in_disguise_its_places(value: str, text: str, found: list[str]) -> None:
+    assert sorted(words_found(value, text)) == sorted(found)
+
+
+def test_allow_word_in_disguise_too() -> None:
+    assert words_found("1diot", "the 1diot", RuleRow("2", "allow", "idiot")) == []
+
+
+@pytest.mark.parametrize("spelled", ["1d10t", "i d i o t", "idiooot"])
+def test_match_pattern_on_disguised_text_found_in_source(spelled: str) -> None:
+    text = f"You {spelled}!"
+    span = judged_pattern(r"\bidiot\b", text).evidence[0].spans[0]
+    assert text[span.start : span.end] == spelled
+
+
+def test_match_pattern_for_a_disguise_still_found_as_typed() -> None:
+    assert judged_pattern(r"1d10t", "an 1d10t").evidence
+    assert judged_pattern(r"(\w ){4}t", "i d i o t").evidence
