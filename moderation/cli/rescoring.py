@@ -83,4 +83,4 @@ def regroup(site_key: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(f"Compared {answer['comments']} comments; {answer['groups']} stand for a group, alone or with others.")
+    click.echo(f"Put {answer['comments']} comments into groups.")

@@ -303,24 +303,24 @@ def regroup(parts: Parts, actor: Actor, site_key: str, progress: Progress = lamb
 
     For after a change of how texts are folded or compared, and for groups that came apart because alike comments
     were sent at the same moment. All leave their groups first; new comments meanwhile find their place by themselves.
-    Batches of their own transactions: stopped half-way, run it again. ``{"comments", "groups"}``: those that were
-    looked at, and those that stand for a group.
+    Batches of their own transactions: stopped half-way, run it again. ``{"comments"}``: how many it were.
     """
     which = _which(actor, site_key, None)
     for rows in _oldest(which):
         with write() as session:
             rescoring.leave_groups(session, [row.id for row in rows])
-    total = groups = 0
+    total = 0
     for rows in _oldest(which):
         with write() as session:
-            groups += sum(_join(session, row) for row in rows)
+            for row in rows:
+                _join(session, row)
             for site_id, of_site in groupby(sorted(rows, key=lambda row: row.site_id), key=lambda row: row.site_id):
                 _note(
                     parts, session, actor, site_id, "comments.regroup", {"comments": len(list(of_site))}, parts.clock()
                 )
         total += len(rows)
         progress(len(rows))
-    return {"comments": total, "groups": groups}
+    return {"comments": total}
 
 
 def _oldest(which: Which) -> Iterator[Sequence[Any]]:
@@ -335,13 +335,10 @@ def _oldest(which: Which) -> Iterator[Sequence[Any]]:
         after = rows[-1].id
 
 
-def _join(session: Session, row: Any) -> bool:
-    """Give a comment its group; whether it stands for it."""
+def _join(session: Session, row: Any) -> None:
+    """Give a comment its group, unless it was edited meanwhile: then it has one."""
     found = fingerprint(row.body)
     alike = find_group(session, row.site_id, found, None, row.id)
-    if not rescoring.join_group(session, row, found.exact, found.sketch, alike.key):
-        return False
-    if alike.begins:
+    if rescoring.join_group(session, row, found.exact, found.sketch, alike.key) and alike.begins:
         comments.forget_bands(session, row.id)
         comments.add_bands(session, row.site_id, row.id, bands(found.sketch))
-    return alike.begins

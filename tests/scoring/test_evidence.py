@@ -29,7 +29,8 @@ RULES = compile_rules(
 WORDS = (
     "idiot", "stupid", "damn", "shit", "ѕhit", "sh\u200bit", "casinos", "Größe", "GRO\u0308SSE", "win 500 euros",
     "http://192.0.2.1/x", "the", "ferry", "and", "\U0001f600", "\U0001f469\u200d\U0001f680", "日本語", "İstanbul",
-    "ﬁne", "\U0001d530\U0001d531\U0001d532\U0001d52d\U0001d526\U0001d521", "you are a", "kill", "money", "\n", "e\u0301",
+    "ﬁne", "\U0001d530\U0001d531\U0001d532\U0001d52d\U0001d526\U0001d521", "you are a",
+    "kill", "money", "\n", "e\u0301",
 )  # fmt: skip
 TEXTS = st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=14).map(" ".join)
 BOUNDED = settings(deadline=None, max_examples=150)
@@ -66,7 +67,7 @@ def test_places_of_rules_are_on_the_words_that_the_rules_name(text: str) -> None
 
 
 @BOUNDED
-@given(TEXTS, st.sampled_from(["ѕhit", "sh\u200bit", "shit", "Größe", "casinos"]), TEXTS)
+@given(TEXTS, st.sampled_from(["ѕhit", "sh\u200bit", "shit", "Größe"]), TEXTS)
 def test_evidence_of_a_word_between_any_texts_covers_that_word(before: str, word: str, after: str) -> None:
     text = f"{before} {word} {after}"
     at = len(before) + 1
