@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from moderation.storage.types import Json
+from moderation.storage.types import Id, Json
 
 revision = "0004"
 down_revision = "0001"
@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     # The old bands are of another kind: 'moderation regroup' makes new ones of the texts.
-    op.execute("DELETE FROM fingerprints")
+    _make_fingerprints_anew(sqlite_with_rowid=False)
     op.drop_column("comments", "simhash")
     op.add_column("comments", sa.Column("sketch", sa.LargeBinary(), nullable=True))
     op.add_column("comments", sa.Column("alike_key", sa.LargeBinary(), nullable=True))
@@ -30,4 +30,25 @@ def downgrade() -> None:
     for name in ("scorer_version", "alike_key", "sketch"):
         op.drop_column("comments", name)
     op.add_column("comments", sa.Column("simhash", sa.BigInteger(), nullable=True))
-    op.execute("DELETE FROM fingerprints")
+    _make_fingerprints_anew()
+
+
+def _make_fingerprints_anew(**options: bool) -> None:
+    """Empty. On SQLite without row ids: the rows are all key, and would be stored twice."""
+    op.drop_table("fingerprints")
+    op.create_table(
+        "fingerprints",
+        sa.Column("site_id", Id(), nullable=False),
+        sa.Column("band", sa.BigInteger(), nullable=False),
+        sa.Column("comment_id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["site_id", "comment_id"],
+            ["comments.site_id", "comments.id"],
+            name=op.f("fk_fingerprints_site_id_comment_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_fingerprints_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site_id", "band", "comment_id", name=op.f("pk_fingerprints")),
+        **options,
+    )
+    op.create_index("ix_fingerprints_comment", "fingerprints", ["comment_id"], unique=False)

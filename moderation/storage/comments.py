@@ -453,6 +453,11 @@ _MEMBERS = select(*(_comments.c[name] for name in ("id", "thread_id", "state", "
 _MEMBERS = _MEMBERS.where(*_OF_GROUP).order_by(_comments.c.id.desc()).limit(_LIMIT)
 
 
+def _in_state(state: State) -> ColumnElement[bool]:
+    """No column for the planner, who would rather walk all comments in a state than those of a group."""
+    return literal_column(f"comments.state || '' = '{state.value}'")
+
+
 def newest_of_group(session: Session, group: Group, limit: int) -> Sequence[Row[Any]]:
     """``(id, thread_id, state, exact, sketch)`` of the newest comments of a group."""
     return session.execute(_MEMBERS, {"site": group[0], "key": group[1], "limit": limit}).all()
@@ -495,7 +500,7 @@ def alike_page(
     names = ("id", "thread_id", "author_name", "state", "version", "created_at", "exact", "sketch", "body", "risk")
     statement = select(*(_comments.c[name] for name in names)).where(*_OF_GROUP, _comments.c.id != but)
     if state is not None:
-        statement = statement.where(_comments.c.state == state.value)
+        statement = statement.where(_in_state(state))
     if after is not None:
         statement = statement.where(_comments.c.id < after)
     statement = statement.order_by(_comments.c.id.desc()).limit(limit)
@@ -506,7 +511,7 @@ def ids_of_group(
     session: Session, group: Group, state: State, until: datetime | None, limit: int
 ) -> Sequence[uuid.UUID]:
     """The oldest comments of a group in a state; with ``until``, those that nobody wrote or edited after it."""
-    statement = select(_comments.c.id).where(*_OF_GROUP, _comments.c.state == state.value)
+    statement = select(_comments.c.id).where(*_OF_GROUP, _in_state(state))
     if until is not None:
         statement = statement.where(func.coalesce(_comments.c.edited_at, _comments.c.created_at) <= until)
     statement = statement.order_by(_comments.c.id).limit(limit)
@@ -662,6 +667,8 @@ def _of_site(sites: Sequence[uuid.UUID]) -> dict[str, Any]:
 def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
     # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
     conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
+    if query.alike is not None:
+        conditions = [_in_state(query.state)]
     if query.sites is not None:
         one = len(query.sites) == 1
         conditions.append(

@@ -262,7 +262,11 @@ class Fingerprint(Base):
     site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
     band: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
-    __table_args__ = (_of_comment(), Index("ix_fingerprints_comment", "comment_id"))
+    __table_args__ = (
+        _of_comment(),
+        Index("ix_fingerprints_comment", "comment_id"),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class SignalRow(Base):
