@@ -174,7 +174,7 @@ def rescore(
         raise Invalid({"largest": [f"It is a whole number from 0 to {MAX_LARGEST}."]})
     tally = _Tally(parts.pipeline.thresholds, largest)
     stored = passed_over = 0
-    for rows in _batches(which, last):
+    for rows in _newest(which, last):
         compared = _compare(parts, rows)
         for one in compared:
             tally.add(one)
@@ -209,17 +209,20 @@ def _which(actor: Actor, site_key: str, state: str | None) -> Which:
     return Which(site.id, wanted)
 
 
-def _batches(which: Which, last: int | None) -> Iterator[Sequence[Any]]:
-    left, before = last, None
+def _batches(
+    fetch: Callable[[Session, int, uuid.UUID | None], Sequence[Any]], last: int | None = None
+) -> Iterator[Any]:
+    """Batches of rows, each read by ``fetch`` behind the last row of the one before; ``last`` rows at most."""
+    left, after = last, None
     while left is None or left > 0:
         size = BATCH if left is None else min(BATCH, left)
         with read() as session:
-            rows = rescoring.newest_stored(session, which, size, before)
+            rows = fetch(session, size, after)
         if rows:
             yield rows
         if len(rows) < size:
             return
-        before, left = rows[-1].id, None if left is None else left - size
+        after, left = rows[-1].id, None if left is None else left - size
 
 
 def _compare(parts: Parts, rows: Sequence[Any]) -> list[_Compared]:
@@ -324,15 +327,11 @@ def regroup(parts: Parts, actor: Actor, site_key: str, progress: Progress = lamb
 
 
 def _oldest(which: Which) -> Iterator[Sequence[Any]]:
-    after = None
-    while True:
-        with read() as session:
-            rows = rescoring.oldest_texts(session, which, BATCH, after)
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        after = rows[-1].id
+    return _batches(lambda session, size, after: rescoring.oldest_texts(session, which, size, after))
+
+
+def _newest(which: Which, last: int | None) -> Iterator[Sequence[Any]]:
+    return _batches(lambda session, size, before: rescoring.newest_stored(session, which, size, before), last)
 
 
 def _join(session: Session, row: Any) -> None:

@@ -480,10 +480,7 @@ class DecisionIn(_DecisionIn):
     expected_version = Whole(1, 2**31 - 1, load_default=None, allow_none=True)
 
 
-class DecisionsIn(_DecisionIn):
-    """What to do with up to 500 comments."""
-
-    ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+class _BulkIn(_DecisionIn):
     expected_versions = fields.Dict(
         keys=Identifier(),
         values=Whole(1, 2**31 - 1),
@@ -492,6 +489,12 @@ class DecisionsIn(_DecisionIn):
         validate=validate.Length(0, MAX_IDS),
         metadata={"description": "Version by id, as seen. A comment that was edited since is left alone."},
     )
+
+
+class DecisionsIn(_BulkIn):
+    """What to do with up to 500 comments."""
+
+    ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
 
 
 class AlikeQuery(Paged):
@@ -500,17 +503,9 @@ class AlikeQuery(Paged):
     state = _choice(State, load_default=None)
 
 
-class AlikeDecisionsIn(_DecisionIn):
+class AlikeDecisionsIn(_BulkIn):
     """What to do with a comment and all those like it that are in ``expected_state``, by default ``pending``."""
 
-    expected_versions = fields.Dict(
-        keys=Identifier(),
-        values=Whole(1, 2**31 - 1),
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(0, MAX_IDS),
-        metadata={"description": "Version by id, as seen. A comment that was edited since is left alone."},
-    )
     until = Time(
         load_default=None,
         allow_none=True,

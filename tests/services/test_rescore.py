@@ -194,7 +194,7 @@ def test_rescore_in_batches_covers_each_once(
 def test_rescore_passes_over_what_was_edited_or_decided_meanwhile(parts: Parts, stored: list[uuid.UUID]) -> None:
     other = other_version(parts)
     compared: list[Any] = []
-    for rows in rescore._batches(rescore._which(CLI, "news", None), None):
+    for rows in rescore._newest(rescore._which(CLI, "news", None), None):
         compared += rescore._compare(other, rows)
     victim = post(parts, "damn")
     moderate.decide(parts, CLI, stored[2], "reject")
