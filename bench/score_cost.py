@@ -106,7 +106,7 @@ class Costs:
         cut = [candidate(text[:length], self._site) for text in texts if len(text) >= length][:TEXTS]
         cases = [Case(facts, self._pipeline._listed, self._pipeline._model) for facts in cut]
         found = {
-            "matching copy": self._median([lambda facts=facts: pipeline.fold(facts.body) for facts in cut]),
+            "matching copy": self._median([lambda facts=facts: pipeline.fold.__wrapped__(facts.body) for facts in cut]),
             "fingerprint": self._median([lambda facts=facts: fingerprint(facts.body) for facts in cut]),
         }
         for step in pipeline.SIGNALS:

@@ -13,11 +13,14 @@ from training.heldout import bucket
 
 
 class Sentence(NamedTuple):
-    """A sentence with the labels that we give it: of an attack on people for what they are, or of none at all."""
+    """A sentence: whether it attacks people for what they are, and what it is for: ``train``, ``calibrate``, ``test``.
+
+    A fourth of the templates is for measuring, with the identity terms held out; an eighth is for calibration.
+    """
 
     text: str
     hateful: bool
-    held_out: bool
+    part: str
     weight: float = 0.7
 
 
@@ -36,8 +39,16 @@ Israeli|Israelis;Palestinian|Palestinians;Iranian|Iranians;Syrian|Syrians;Afghan
 refugee|refugees;immigrant|immigrants;migrant|migrants;asylum seeker|asylum seekers;foreigner|foreigners
 woman|women;man|men;girl|girls;feminist|feminists;old person|old people;teenager|teenagers
 deaf person|deaf people;blind man|blind men;disabled person|disabled people;wheelchair user|wheelchair users
+mentally ill person|mentally ill people;person with Down syndrome|people with Down syndrome;amputee|amputees;elderly person|elderly people
+trans person|trans people;non-binary person|non-binary people;black man|black men;black person|black people;brown person|brown people;Hispanic|Hispanics
+Chinese tourist|Chinese tourists;Albanian|Albanians;Egyptian|Egyptians;Filipino|Filipinos;Vietnamese man|Vietnamese men;person of colour|people of colour
 autistic person|autistic people;Roma woman|Roma women;Indigenous woman|Indigenous women;Native American|Native Americans
 """
+
+ALWAYS_TRAINED = frozenset(
+    ("gay man", "trans woman", "Muslim", "Jewish woman", "Arab", "immigrant", "migrant", "feminist", "black person")
+)
+"""Terms so frequent that a model which never saw them in a contrast sentence would not be worth measuring."""
 
 NEUTRAL_ONE = """
 I am a {one}.;My neighbour is a {one}.;My best friend is a {one}.;She married a {one} last spring.
@@ -210,14 +221,19 @@ def sentences() -> Iterator[Sentence]:
     """All contrast sentences, in a fixed order."""
     for block, hateful in ((NEUTRAL_ONE, False), (NEUTRAL_MANY, False), (COUNTER, False), (HATEFUL, True)):
         for number, template in enumerate(_split(block)):
-            held = number % 4 == 3
-            yield from (Sentence(_filled(template, person), hateful, held) for person in _people(held_out=held))
+            part = _part(number)
+            people = _people(held_out=part == "test")
+            yield from (Sentence(_filled(template, person), hateful, part) for person in people)
     for number, template in enumerate(_split(ABOUT_THINGS)):
-        held = number % 4 == 3
-        things = (thing for thing in _split(THINGS) if (bucket(thing) < 3) == held)
-        yield from (Sentence(_capital(template.replace("{it}", thing)), False, held) for thing in things)
-    yield from (Sentence(text, False, False, 3.0) for text in (*_split(NEWS_TRAIN), *_split(MILD)))
-    yield from (Sentence(text, False, True) for text in _split(NEWS_HELD_OUT))
+        part = _part(number)
+        things = (thing for thing in _split(THINGS) if (bucket(thing) < 3) == (part == "test"))
+        yield from (Sentence(_capital(template.replace("{it}", thing)), False, part) for thing in things)
+    yield from (Sentence(text, False, "train", 3.0) for text in (*_split(NEWS_TRAIN), *_split(MILD)))
+    yield from (Sentence(text, False, "test") for text in _split(NEWS_HELD_OUT))
+
+
+def _part(number: int) -> str:
+    return "test" if number % 4 == 3 else "calibrate" if number % 8 == 1 else "train"
 
 
 def news_held_out() -> list[str]:
@@ -225,10 +241,10 @@ def news_held_out() -> list[str]:
     return _split(NEWS_HELD_OUT)
 
 
-def identity_held_out() -> list[str]:
-    """Neutral sentences about people: templates and identity terms that training never sees."""
+def identity_held_out(*, terms_held_out: bool = True) -> list[str]:
+    """Neutral sentences about people: templates that training never sees, and identity terms that it never sees."""
     held = _split(NEUTRAL_ONE)[3::4] + _split(NEUTRAL_MANY)[3::4]
-    return [_filled(template, person) for template in held for person in _people(held_out=True)]
+    return [_filled(template, person) for template in held for person in _people(held_out=terms_held_out)]
 
 
 def counter_held_out() -> list[str]:
@@ -236,14 +252,19 @@ def counter_held_out() -> list[str]:
     return [_filled(t, p) for t in _split(COUNTER)[3::4] for p in _people(held_out=True)]
 
 
-def hateful_held_out() -> list[str]:
+def hateful_held_out(*, terms_held_out: bool = True) -> list[str]:
     """Sentences that attack people for what they are: templates and identity terms that training never sees."""
-    return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=True)]
+    return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=terms_held_out)]
+
+
+def people_trained() -> list[tuple[str, str]]:
+    """The identity terms of training: one, many."""
+    return _people(held_out=False)
 
 
 def _people(*, held_out: bool) -> list[tuple[str, str]]:
     pairs = [tuple(entry.split("|")) for entry in _split(PEOPLE)]
-    return [(one, many) for one, many in pairs if (bucket(one) < 3) == held_out]
+    return [(one, many) for one, many in pairs if (bucket(one) < 3 and one not in ALWAYS_TRAINED) == held_out]
 
 
 def _filled(template: str, person: tuple[str, str]) -> str:

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import contrast
+from training import contrast, contrast_grammar
 from training.heldout import bucket, is_calibration, is_test, letters
 
 LABELS = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 COLUMNS = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 NO = math.nan
 CLEAN = (0.0,) * 6
+HATE = (1.0, NO, 0.0, NO, NO, 1.0)
 
 csv.field_size_limit(10**8)
 
@@ -57,13 +58,13 @@ def rows() -> list[Row]:
 def for_training(all_rows: Sequence[Row]) -> list[Row]:
     """What is not held out, with our contrast sentences and with disguised copies."""
     kept = [row for row in all_rows if not (is_test(row.text) or is_calibration(row.text))]
-    kept += [row for row in _contrast() if row is not None]
+    kept += _contrast("train")
     return kept + disguised(kept, random.Random(5))
 
 
 def for_calibration(all_rows: Sequence[Row]) -> list[Row]:
     """Held out for calibration and thresholds."""
-    return [row for row in all_rows if is_calibration(row.text)]
+    return [row for row in all_rows if is_calibration(row.text)] + _contrast("calibrate")
 
 
 def for_test(all_rows: Sequence[Row]) -> list[Row]:
@@ -142,11 +143,40 @@ def _lexicon() -> Iterator[Row]:
         yield Row(line["text"], (severity, NO, severity, 0.0, NO, group), 0.3, "lexicon")
 
 
-def _contrast() -> Iterator[Row]:
-    for sentence in contrast.sentences():
-        if not sentence.held_out:
-            labels = (1.0, NO, 0.0, NO, NO, 1.0) if sentence.hateful else CLEAN
-            yield Row(sentence.text, labels, sentence.weight, "contrast")
+GRAMMAR_WEIGHT = 1.0
+"""Weight of a sentence put together from parts: there are many, and they are alike."""
+
+
+def _contrast(part: str) -> list[Row]:
+    rows = [
+        Row(sentence.text, HATE if sentence.hateful else CLEAN, sentence.weight, "contrast")
+        for sentence in contrast.sentences()
+        if sentence.part == part
+    ]
+    if part == "train":
+        dice = random.Random(6)
+        for text, labels in contrast_grammar.sentences(contrast.people_trained(), _slurs()):
+            rows.append(Row(_now_and_then_disguised(text, dice), labels, GRAMMAR_WEIGHT, "grammar"))
+    return rows
+
+
+def _now_and_then_disguised(text: str, dice: random.Random) -> str:
+    """The text; one of ten times with a word of it disguised, whatever the word."""
+    found = [match for match in _WORD.finditer(text) if len(match[0]) > 3]
+    if not found or dice.random() >= 0.1:
+        return text
+    match = dice.choice(found)
+    return text[: match.start()] + dice.choice(TRAINED_WAYS)(match[0].lower(), dice) + text[match.end() :]
+
+
+def _slurs() -> list[str]:
+    """Nouns of the lexicon that insult a group of people, one word each."""
+    kinds = ("racial / ethnic slurs", "sexual orientation / gender")
+    return [
+        line["text"]
+        for line in _read("lexicon_surge_profanity_1598.csv")
+        if line["category_1"] in kinds and float(line["severity_rating"]) >= 1.6 and line["text"].isalpha()
+    ]
 
 
 def ordinary_news(all_rows: Sequence[Row]) -> list[str]:

@@ -3,10 +3,12 @@
 Everything is measured with the run time of the package (numpy, int8), as it is shipped.
 """
 
+import argparse
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -14,22 +16,48 @@ from sklearn.metrics import roc_auc_score
 from moderation.scoring import attributes
 from moderation.scoring.attributes import LABELS, Model
 from moderation.scoring.folding import fold
-from training import contrast, data, spam
+from training import contrast, data, export, plot, spam
 from training.data import Row
 
 Scores = dict[str, float]
 
 
+CARD = attributes.FOLDER / "MODEL_CARD.md"
+PLOT = attributes.FOLDER / "reliability.svg"
+BEGIN, END = "<!-- figures: written by make evaluate -->", "<!-- end of figures -->"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table; with ``--card`` also write it, and the reliability plot, into the model card's place."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--card", action="store_true", help="write the figures into the model card, and the plot")
+    to_card = options.parse_args().card
     model = attributes.load()
     rows = data.rows()
     test = data.for_test(rows)
     print(f"model {model.version}; thresholds {dict(model.thresholds)}\n")
+    table: list[tuple[str, str]] = []
     for part in (_wikipedia, _news, _sentences, _spam, _reliability, _cost):
         for name, figure in part(model, rows, test):
             print(f"{name:66} {figure}", flush=True)
+            table.append((name, figure))
         print()
+    if to_card:
+        _write_card(model, table)
+        panels = {name: [(b.said, b.right, b.mass) for b in _bins(model, test, name)] for name in LABELS}
+        PLOT.write_text(plot.reliability(f"Model {model.version} on texts held out", panels), encoding="utf-8")
+
+
+def _write_card(model: Model, table: Sequence[tuple[str, str]]) -> None:
+    before, _, rest = CARD.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not after:
+        raise SystemExit(f"{CARD.name} has no place for the figures.")
+    lines = ["", "", f"Version {model.version}.", "", "| measure | figure |", "| --- | --- |"]
+    lines += [f"| {'– ' if name.startswith(' ') else ''}{name.strip()} | {figure} |" for name, figure in table]
+    lines += ["", "| attribute | default threshold |", "| --- | --- |"]
+    lines += [f"| {name} | {threshold:.2f} |" for name, threshold in model.thresholds.items()]
+    CARD.write_text(before + BEGIN + "\n".join(lines) + "\n\n" + END + after, encoding="utf-8")
 
 
 def _scored(model: Model, texts: Sequence[str]) -> list[Scores]:
@@ -85,11 +113,20 @@ def _news(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[
     return [
         (f"flagged of {len(ordinary)} held-out Wikipedia comments without any label", f"{np.mean(alarms):.1%}"),
         ("toxic news comments against these and the others, AUC", f"{roc_auc_score(*zip(*plain, strict=True)):.3f}"),
-        ("Civil Comments held-out, toxic, AUC", f"{toxic:.3f}"),
+        ("Civil Comments held-out, toxic (half of the raters or more) or not, AUC", f"{toxic:.3f}"),
+        ("  half of the raters or more against fewer than a fifth, AUC", f"{_apart(news, scores):.3f}"),
         ("  insult, AUC", f"{insult:.3f}"),
         (f"  flagged of {len(flagged)} that < 1/3 of raters found toxic", f"{np.mean(flagged):.1%}"),
         (f"  flagged of {len(caught)} that all raters found toxic", f"{np.mean(caught):.1%}"),
     ]
+
+
+def _apart(news: Sequence[Row], scores: Sequence[Scores]) -> float:
+    """The AUC without the comments that raters could not agree on."""
+    clear = [
+        (r.labels[0] >= 0.5, s["toxicity"]) for r, s in zip(news, scores, strict=True) if not 0.2 <= r.labels[0] < 0.5
+    ]
+    return float(roc_auc_score(*zip(*clear, strict=True)))
 
 
 def _flags(model: Model, scores: Scores) -> bool:
@@ -100,10 +137,12 @@ def _sentences(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[t
     libs = data.madlibs_held_out()
     sets: list[tuple[str, Sequence[str]]] = [
         ("our neutral identity sentences (templates and terms unseen)", contrast.identity_held_out()),
+        ("the same templates, terms of training", contrast.identity_held_out(terms_held_out=False)),
         ("our sentences against hatred (templates and terms unseen)", contrast.counter_held_out()),
         ("our news vocabulary sentences (unseen)", contrast.news_held_out()),
         ("template sentences of the data set, neutral (terms unseen)", [text for text, bad in libs if not bad][:3_000]),
-        ("our hateful sentences (unseen), for recall", contrast.hateful_held_out()),
+        ("our hateful sentences (templates and terms unseen), for recall", contrast.hateful_held_out()),
+        ("the same templates, terms of training, for recall", contrast.hateful_held_out(terms_held_out=False)),
         ("template sentences of the data set, toxic, for recall", [text for text, bad in libs if bad][:3_000]),
     ]
     table = []
@@ -127,25 +166,40 @@ def _spam(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[
     return table
 
 
+class _Bin(NamedTuple):
+    """Of the scores between two limits: their mean, the share that was right, their part of all by weight, texts."""
+
+    said: float
+    right: float
+    mass: float
+    texts: int
+
+
+def _bins(model: Model, test: Sequence[Row], name: str) -> list[_Bin]:
+    """By tenths of the score, on test rows, which calibration never saw, with the shares that it assumes."""
+    label = LABELS.index(name)
+    kept = [row for row in test if row.source in export.CALIBRATED_ON[:-1] and row.labels[label] == row.labels[label]]
+    truth = np.array([row.labels[label] for row in kept])
+    pairs = export.weighed([row.source for row in kept], truth, label)
+    yes, no = truth * pairs[:, 0], (1 - truth) * pairs[:, 1]
+    scores = np.array([score[name] for score in _scored(model, [row.text for row in kept])])
+    found = []
+    for low in np.arange(0, 1, 0.1):
+        part = (scores >= low) & (scores < low + 0.1 + (low > 0.85))
+        mass = yes[part].sum() + no[part].sum()
+        if part.sum() >= 8:
+            said = float((scores * (yes + no))[part].sum() / mass)
+            found.append(_Bin(said, float(yes[part].sum() / mass), float(mass / (yes + no).sum()), int(part.sum())))
+    return found
+
+
 def _reliability(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[str, str]]:
-    """Of the scores in a bin, the mean, and the share that was right; on test rows, which calibration never saw."""
-    kept = [row for row in test if row.source in {"wiki", "wiki_rare", "civil"}]
-    scores = _scored(model, [row.text for row in kept])
-    table = [("reliability: mean score -> share of raters, by bins of the score", "")]
-    for at, name in enumerate(LABELS):
-        pairs = [
-            (score[name], row.labels[at])
-            for row, score in zip(kept, scores, strict=True)
-            if row.labels[at] == row.labels[at]
-        ]
-        bins, error = [], 0.0
-        for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
-            part = [pair for pair in pairs if low <= pair[0] < high]
-            if part:
-                said, right = np.mean(part, axis=0)
-                error += abs(said - right) * len(part) / len(pairs)
-                bins.append(f"{said:.2f}->{right:.2f} ({len(part)})")
-        table.append((f"  {name:16} {'  '.join(bins)}", f"ECE {error:.3f}"))
+    table = [("reliability: mean score -> share that was so (texts), and the mean error", "")]
+    for name in LABELS:
+        bins = _bins(model, test, name)
+        error = sum(abs(b.said - b.right) * b.mass for b in bins) / sum(b.mass for b in bins)
+        shown = "  ".join(f"{b.said:.2f}->{b.right:.2f} ({b.texts})" for b in bins)
+        table.append((f"  {name:16} {shown}", f"{error:.3f}"))
     return table
 
 

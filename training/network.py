@@ -16,8 +16,12 @@ from moderation.scoring.tokens import gram_rows, spellings
 
 LABELS = 6
 WIDTH = 32
-COLUMNS = WIDTH + LABELS
 FILTERS = 64
+HATE_LABELS = (0, 5)
+"""What the second tower adds to: toxicity and identity attack."""
+
+HATE_WIDTH = 20
+HATE_FILTERS = 32
 VOCABULARY = 25_000
 GRAM_ROWS = 32_768
 LEAST_COUNT = 3
@@ -93,25 +97,33 @@ def pretrained(sentences: Sequence[Sequence[int]], size: int) -> np.ndarray:
 
 
 class Network(nn.Module):
-    """Six logits from word vectors. ``forward`` takes vectors (batch, tokens, columns) and a mask (batch, tokens)."""
+    """Logits from word vectors. ``forward`` takes vectors (batch, tokens, columns) and a mask (batch, tokens)."""
 
-    def __init__(self, words_known: int, initial: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        words_known: int,
+        initial: np.ndarray | None,
+        width: int = WIDTH,
+        filters: int = FILTERS,
+        labels: int = LABELS,
+    ) -> None:
         super().__init__()
-        self.table = nn.Embedding(words_known, COLUMNS)
-        self.grams = nn.EmbeddingBag(GRAM_ROWS, COLUMNS, mode="mean")
+        self.width = width
+        self.table = nn.Embedding(words_known, width + labels)
+        self.grams = nn.EmbeddingBag(GRAM_ROWS, width + labels, mode="mean")
         nn.init.normal_(self.table.weight, std=0.1)
         nn.init.normal_(self.grams.weight, std=0.1)
         with torch.no_grad():
             if initial is not None:
-                self.table.weight[:, :WIDTH] = torch.from_numpy(initial)
-            self.table.weight[:, WIDTH:] = 0
-            self.grams.weight[:, WIDTH:] = 0
-        self.three = nn.Conv1d(WIDTH, FILTERS, 3, padding=1)
-        self.one = nn.Conv1d(WIDTH, FILTERS, 1)
+                self.table.weight[:, :width] = torch.from_numpy(initial[:, :width])
+            self.table.weight[:, width:] = 0
+            self.grams.weight[:, width:] = 0
+        self.three = nn.Conv1d(width, filters, 3, padding=1)
+        self.one = nn.Conv1d(width, filters, 1)
         self.drop = nn.Dropout(0.35)
-        self.of_source = nn.Embedding(len(SOURCES), LABELS)
+        self.of_source = nn.Embedding(len(SOURCES), labels)
         nn.init.zeros_(self.of_source.weight)
-        self.dense = nn.Linear(4 * FILTERS + 2 * LABELS + 1, LABELS)
+        self.dense = nn.Linear(4 * filters + 2 * labels + 1, labels)
 
     def vectors(self, ids: torch.Tensor, lexicon: Lexicon, unknown_share: float) -> torch.Tensor:
         """The vectors of ``ids``; a share of the known words is read by their n-grams, so that these learn."""
@@ -129,9 +141,9 @@ class Network(nn.Module):
     def forward(self, vectors: torch.Tensor, mask: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
         vectors = vectors * mask[:, :, None]
         count = mask.sum(1, keepdim=True)
-        meaning = vectors[:, :, :WIDTH].transpose(1, 2)
+        meaning = vectors[:, :, : self.width].transpose(1, 2)
         found = torch.cat([torch.relu(self.three(meaning)), torch.relu(self.one(meaning))], 1) * mask[:, None, :]
-        linear = vectors[:, :, WIDTH:]
+        linear = vectors[:, :, self.width :]
         pooled = torch.cat(
             [
                 found.amax(2),

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from moderation.domain.comment import State
@@ -51,6 +52,12 @@ class Signal:
     available: bool = True
 
 
+@cache
+def nothing(name: str) -> Signal:
+    """The signal of that name that found nothing: the same object each time, since most find nothing in a comment."""
+    return Signal(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A site's settings as far as they decide. ``mode`` is ``hold`` (a moderator sees everything) or ``auto``."""
@@ -81,7 +88,9 @@ def noticed(signal: Signal) -> bool:
 
 def is_usable(signal: Signal) -> bool:
     """Whether a signal was judged and its numbers make sense: a weight in -1..1, scores in 0..1, none of them NaN."""
-    return signal.available and -1 <= signal.weight <= 1 and all(0 <= score <= 1 for score in signal.scores.values())
+    if not (signal.available and -1 <= signal.weight <= 1):
+        return False
+    return not signal.scores or all(0 <= score <= 1 for score in signal.scores.values())
 
 
 def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
@@ -93,7 +102,7 @@ def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
     or the mode unknown. An attribute that no signal scores is None and holds nothing.
     """
     usable = [signal for signal in signals if is_usable(signal)]
-    missing = [signal.name for signal in signals if not is_usable(signal)]
+    missing = [signal.name for signal in signals if not is_usable(signal)] if len(usable) < len(signals) else []
     risk = round(min(1.0, max(0.0, sum(signal.weight for signal in usable))), 4)
     state, why = _settle(usable, missing, risk, policy)
     causes = sorted((s for s in usable if s.weight > 0 and s.evidence), key=lambda s: -s.weight)
@@ -123,8 +132,12 @@ def _plain(name: str) -> str:
 
 def _scores(signals: Sequence[Signal]) -> dict[str, float | None]:
     """For each attribute the highest score that a signal gives, None where none gives one."""
-    found = {name: [s.scores[name] for s in signals if name in s.scores] for name in ATTRIBUTES}
-    return {name: round(max(scores), 4) if scores else None for name, scores in found.items()}
+    highest: dict[str, float] = {}
+    for signal in signals:
+        for name, score in signal.scores.items():
+            if score >= highest.get(name, 0.0):
+                highest[name] = score
+    return {name: round(highest[name], 4) if name in highest else None for name in ATTRIBUTES}
 
 
 def evidence_as_json(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:

@@ -46,8 +46,6 @@ FOREIGN_SHARE = 0.5
 _READ_WORDS = 8_192
 _MAX_SPANS = 8
 _TRIED = 6
-_WIDTH = 32
-_FILTERS = 64
 
 _log = structlog.get_logger(__name__)
 Floats = NDArray[np.float32]
@@ -66,9 +64,11 @@ class Curve:
     def score(self, logit: float) -> float:
         """The score 0..1 of a logit, rounded to four places."""
         x, y = self.logits, self.calibrated
-        at = bisect_left(x, logit, 1, len(x) - 1)
+        at = bisect_left(x, logit, 1, len(x) - 1) if len(x) > 2 else 1
         slope = (y[at] - y[at - 1]) / (x[at] - x[at - 1])
-        value = min(max(y[at - 1] + slope * (logit - x[at - 1]), -30.0), 30.0)
+        value = y[at - 1] + slope * (logit - x[at - 1])
+        if not -30.0 < value < 30.0:
+            value = math.copysign(30.0, value)
         return round(1 / (1 + math.exp(-value)), 4)
 
 
@@ -84,98 +84,118 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text as the network sees it, kept for the evidence: its vectors and what each label's logit came to."""
+    """A text as the network sees it: its tokens and what each label's logit came to. The evidence starts from it."""
 
-    vectors: Floats
+    tokens: Sequence[str]
     logits: Floats
 
 
 class Network:
-    """Vectors of words, convolutions of width 3 and 1, maximum and mean, a linear term a word, one dense layer."""
+    """Vectors of words, convolutions of width 3 and 1, maximum and mean, a linear term a word, one dense layer.
+
+    A filter is linear in the vectors of words, so what each word adds to each filter is computed once, when the arrays
+    are loaded: ``_rows`` has, for a word, its linear terms, its part in the middle of a window (with the constant), in
+    the filters of width 1, and before and behind the middle. Some 40 MB, shared by the processes that are forked.
+    """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         known = bytes(arrays["vocabulary"]).decode("utf-8").split("\n")
         self._ids = {word: number for number, word in enumerate(known)}
-        self._table: Floats = arrays["table"].astype(np.float32)
-        self._table *= arrays["table_scale"].astype(np.float32)[:, None]
-        self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
         self._convolutions: Floats = arrays["convolutions"]
         self._bias: Floats = arrays["convolution_bias"]
-        self._dense: Floats = arrays["dense"]
+        self._width, self._filters = self._convolutions.shape[0], len(self._bias) // 2
+        self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
         self._dense_bias: Floats = arrays["dense_bias"]
-        if len(known) != len(self._table) or self._dense.shape[1] != len(LABELS):
+        table: Floats = arrays["table"].astype(np.float32) * arrays["table_scale"].astype(np.float32)[:, None]
+        self._linear = table.shape[1] - self._width
+        dense: Floats = arrays["dense"]
+        if len(known) != len(table) or dense.shape != (4 * self._filters + 2 * self._linear + 1, len(LABELS)):
             raise Bug("The arrays of the model do not fit each other.")
+        # In the order of what is pooled: maxima of linear terms and filters, their sums, the length.
+        maxima, means, linear, rest = np.split(dense, np.cumsum([2 * self._filters] * 2 + [self._linear]))
+        self._dense: Floats = np.concatenate([linear, maxima, rest[:-1], means, rest[-1:]])
+        self._rows = self._products(table)
+        self._nothing = self._products(np.zeros((1, table.shape[1]), np.float32))[0]
         self._unknown = lru_cache(maxsize=_READ_WORDS)(self._spelled)
 
     def read(self, found: Sequence[str]) -> Reading:
-        """The vectors and logits of a text's tokens. An empty text is read too."""
-        vectors = self._vectors(found)
-        return Reading(vectors, self._logits(vectors))
+        """The logits of a text's tokens. An empty text is read too."""
+        return Reading(found, self._logits(self._rows_of(found)))
 
-    def without(self, reading: Reading, place: int, label: int) -> float:
-        """The logit of ``label`` if the token at ``place`` said nothing."""
-        vectors = reading.vectors.copy()
-        vectors[place] = 0
-        return float(self._logits(vectors)[label])
+    def without(self, reading: Reading, places: Sequence[int]) -> Floats:
+        """For each of the places the logits if the token there said nothing: shape (places, labels)."""
+        rows = self._rows_of(reading.tokens)
+        logits = np.empty((len(places), len(LABELS)), np.float32)
+        for number, place in enumerate(places):
+            changed = rows.copy()
+            changed[place] = self._nothing
+            logits[number] = self._logits(changed)
+        return logits
 
     def shares(self, reading: Reading, label: int) -> Floats:
         """What each token adds to the logit of ``label``: exact, they add up to the logit but for its constant part.
 
         A maximum belongs to the place where it was found, a mean to all; a window of three is laid to its centre.
         """
-        vectors, weights = reading.vectors, self._dense[:, label]
-        count, size = len(vectors), 2 * _FILTERS
-        found = self._filtered(vectors[:, :_WIDTH])
-        linear = vectors[:, _WIDTH:]
-        shares: Floats = found @ weights[size : 2 * size] / np.float32(count)
-        np.add.at(shares, found.argmax(0), found.max(0) * weights[:size])
-        maxima, means = weights[2 * size : 2 * size + len(LABELS)], weights[2 * size + len(LABELS) : -1]
-        np.add.at(shares, linear.argmax(0), np.maximum(linear.max(0), 0) * maxima)
-        shares += linear @ means / np.float32(count + 3)
+        rows, weights = self._pooled_rows(self._rows_of(reading.tokens)), self._dense[:, label]
+        count, size, linear = len(rows), rows.shape[1], self._linear
+        shares: Floats = rows[:, linear:] @ weights[size + linear : -1] / np.float32(count)
+        shares += rows[:, :linear] @ weights[size : size + linear] / np.float32(count + 3)
+        np.add.at(shares, rows.argmax(0), np.maximum(rows.max(0), 0) * weights[:size])
         return shares
 
-    def _vectors(self, found: Sequence[str]) -> Floats:
+    def _products(self, vectors: Floats) -> Floats:
+        """What words with these vectors say: their linear terms, and what they add to each filter."""
+        filtered = vectors[:, : self._width] @ self._convolutions
+        filtered[:, : len(self._bias)] += self._bias
+        return np.concatenate([vectors[:, self._width :], filtered], 1)
+
+    def _rows_of(self, found: Sequence[str]) -> Floats:
+        """The rows of a text's tokens, a copy that may be changed."""
         ids = [self._ids.get(word, -1) for word in found]
-        vectors = self._table[ids] if ids else np.zeros((0, self._table.shape[1]), np.float32)
+        rows: Floats = self._rows.take(ids, 0) if ids else self._rows[:0].copy()
         if -1 in ids:
             for place, number in enumerate(ids):
                 if number < 0:
-                    vectors[place] = self._unknown(found[place])
-        return vectors
+                    rows[place] = self._unknown(found[place])
+        return rows
 
     def _spelled(self, token: str) -> Floats:
-        """The vector of a word that is not known as it stands: of a spelling that is, else the mean of its n-grams."""
+        """The row of a word that is not known as it stands: of a spelling that is, else by the mean of its n-grams."""
         last = token
         for spelling in spellings(token):
             last = spelling or last
             if spelling in self._ids:
-                row: Floats = self._table[self._ids[spelling]]
+                row: Floats = self._rows[self._ids[spelling]]
                 return row
-        rows = gram_rows(last, len(self._grams))
-        mean: Floats = (self._grams[rows] * self._gram_scale[rows, None]).mean(0)
-        return mean
+        grams = gram_rows(last, len(self._grams))
+        mean: Floats = (self._grams[grams] * self._gram_scale[grams, None]).mean(0)
+        return self._products(mean[None, :])[0]
 
-    def _filtered(self, meaning: Floats) -> Floats:
-        """What the filters say at each place: those of width 3, then those of width 1."""
-        products = meaning @ self._convolutions
-        found: Floats = products[:, : 2 * _FILTERS] + self._bias
-        found[1:, :_FILTERS] += products[:-1, 2 * _FILTERS : 3 * _FILTERS]
-        found[:-1, :_FILTERS] += products[1:, 3 * _FILTERS :]
-        return np.maximum(found, 0, out=found)
+    def _pooled_rows(self, rows: Floats) -> Floats:
+        """At each place the linear terms, and what the filters of width 3 and of width 1 say. Changes ``rows``."""
+        start, half = self._linear, self._filters
+        end = start + 2 * half
+        centre = rows[:, start : start + half]
+        centre[1:] += rows[:-1, end : end + half]
+        centre[:-1] += rows[1:, end + half :]
+        found = rows[:, start:end]
+        np.maximum(found, 0, out=found)
+        return rows[:, :end]
 
-    def _logits(self, vectors: Floats) -> Floats:
-        count = len(vectors)
+    def _logits(self, rows: Floats) -> Floats:
+        """The logits of rows, which are changed."""
+        count = len(rows)
         if not count:
             return self._dense_bias
-        found, linear, size = self._filtered(vectors[:, :_WIDTH]), vectors[:, _WIDTH:], 2 * _FILTERS
-        pooled = np.empty(len(self._dense), np.float32)
-        np.maximum.reduce(found, axis=0, out=pooled[:size])
-        np.add.reduce(found, axis=0, out=pooled[size : 2 * size])
-        pooled[size : 2 * size] /= count
-        maxima, sums = pooled[2 * size : 2 * size + len(LABELS)], pooled[2 * size + len(LABELS) : -1]
-        np.maximum(np.maximum.reduce(linear, axis=0), 0, out=maxima)
-        np.add.reduce(linear, axis=0, out=sums)
-        sums /= count + 3
+        found, linear = self._pooled_rows(rows), self._linear
+        size, pooled = found.shape[1], np.empty(len(self._dense), np.float32)
+        maxima, sums = pooled[:size], pooled[size:-1]
+        np.maximum.reduce(found, axis=0, out=maxima)
+        np.maximum(maxima, 0, out=maxima)
+        np.add.reduce(found, axis=0, out=sums)
+        sums[:linear] /= count + 3
+        sums[linear:] /= count
         pooled[-1] = math.log1p(count) / 5
         logits: Floats = pooled @ self._dense + self._dense_bias
         return logits
@@ -187,6 +207,7 @@ class Model:
     def __init__(self, manifest: Manifest, network: Network, spam_model: spam.SpamModel) -> None:
         self.version = manifest.version
         self.thresholds = manifest.thresholds
+        self._silent = {name: threshold / 2 for name, threshold in manifest.thresholds.items()}
         self._curves = manifest.curves
         self._network, self._spam = network, spam_model
 
@@ -201,9 +222,11 @@ class Model:
         found = words(folded.text)
         reading, noticed = self._network.read(found), self._spam.features(folded, found, links)
         scores = self._scores(found, reading, noticed)
-        weights = {name: self.weight(name, score) for name, score in scores.items()}
+        weights = {name: self.weight(name, score) for name, score in scores.items() if score > self._silent[name]}
+        if not weights:
+            return Signal("attributes", scores=scores)
         weight = max(weights.values())
-        flagged = [name for name, score in scores.items() if score >= self.thresholds[name]]
+        flagged = [name for name in weights if scores[name] >= self.thresholds[name]]
         places = tokens(folded.text) if flagged else []
         evidence = [self._evidence(name, scores[name], folded, places, reading, noticed) for name in flagged]
         if weight and not evidence:
@@ -261,16 +284,15 @@ class Model:
     def _carrying(self, reading: Reading, label: int) -> list[int]:
         """The tokens that carry a score: of the largest shares, those without which the logit would fall noticeably.
 
-        At most ``_TRIED`` are tried, which bounds the time.
+        At most ``_TRIED`` are left out one by one, which bounds the time.
         """
-        if not len(reading.vectors):
+        if not len(reading.tokens):
             return []
         shares = self._network.shares(reading, label)
-        likely = np.argsort(-shares, kind="stable")[:_TRIED]
-        whole = float(reading.logits[label])
-        falls = {int(at): whole - self._network.without(reading, int(at), label) for at in likely if shares[at] > 0}
-        most = max(falls.values(), default=0.0)
-        return sorted(at for at, fall in falls.items() if fall > 0 and fall >= most * 0.25)
+        likely = [int(at) for at in np.argsort(-shares, kind="stable")[:_TRIED] if shares[at] > 0]
+        falls = reading.logits[label] - self._network.without(reading, likely)[:, label]
+        most = max(falls.tolist(), default=0.0)
+        return sorted(at for at, fall in zip(likely, falls.tolist(), strict=True) if fall > 0 and fall >= most * 0.25)
 
 
 def is_foreign(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moderation.domain.policy import Evidence, Forces, Signal
+from moderation.domain.policy import Evidence, Forces, Signal, nothing
 
 FASTEST_FILL_MS = 2_000
 """Nobody reads a form, writes and sends in less; our own figure, the same as common form guards use."""
@@ -30,7 +30,7 @@ class Record:
 def honeypot(filled: bool) -> Signal:
     """The field that people do not see was filled in: only a program does that, so it settles the matter."""
     if not filled:
-        return Signal("honeypot")
+        return nothing("honeypot")
     evidence = (Evidence("The hidden field, which people do not see, was filled in."),)
     return Signal("honeypot", 0.9, evidence, {"spam": 1.0}, Forces.SPAM)
 
@@ -39,7 +39,7 @@ def filled_too_fast(body: str, filled_in_ms: int | None) -> Signal:
     """Sent sooner than a person can write it. None: the frontend does not measure it, which says nothing."""
     name = "filled_too_fast"
     if filled_in_ms is None:
-        return Signal(name)
+        return nothing(name)
     if filled_in_ms < FASTEST_FILL_MS:
         seconds = max(0, filled_in_ms) / 1_000
         text = f"Sent {seconds:.1f} s after the form was shown."
@@ -48,7 +48,7 @@ def filled_too_fast(body: str, filled_in_ms: int | None) -> Signal:
     if len(body) > FASTEST_CHARS_PER_S * filled_in_ms / 1_000:
         text = f"{len(body)} characters in {filled_in_ms / 1_000:.1f} s: pasted, or sent by a program."
         return Signal(name, 0.1, (Evidence(text),), {"spam": 0.1})
-    return Signal(name)
+    return nothing(name)
 
 
 def burst(network_recent: int) -> Signal:
@@ -57,13 +57,13 @@ def burst(network_recent: int) -> Signal:
         if network_recent >= least:
             text = f"{network_recent} comments from this network in ten minutes."
             return Signal("burst", weight, (Evidence(text),), {"spam": weight})
-    return Signal("burst")
+    return nothing("burst")
 
 
 def record(known: Record | None) -> Signal:
     """The record of an author proven by a signed token; None where nobody is proven, which says nothing."""
     if known is None or not (known.approved or known.rejected or known.spam):
-        return Signal("record")
+        return nothing("record")
     doubt = min(MOST_DOUBT, DOUBT_PER_REJECTION * known.rejected + DOUBT_PER_SPAM * known.spam)
     weight = round(doubt - min(MOST_TRUST, TRUST_PER_APPROVAL * known.approved), 4)
     text = (

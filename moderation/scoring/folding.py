@@ -20,6 +20,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from moderation.domain.policy import Span
@@ -130,7 +131,7 @@ _OTHER_KINDS = bytes(_KINDS)
 """Kinds of characters: letter, digit, two kinds of signs, apostrophe, anything else. In texts with other characters
 than ASCII, a question mark stands for each of these and passes for a letter."""
 
-_LEET_APART = re.compile(rb"\ba( {1,3})[0$!]\1a")
+_LEET_APART = re.compile(r"\ba( {1,3})[0$!]\1a")
 _NO_LEET = bytes(code for code in range(256) if _OTHER_KINDS[code] in b"a '")
 _ODD_SIGN = re.compile("[€£¥¢¡]")
 
@@ -174,6 +175,8 @@ class Folded:
             vowels = [at for at in twice if self.text[at] in _VOWELS]
             dropped = dict.fromkeys(tuple(places) for places in (twice, vowels) if places)
             self._readings = (self, *map(self._without, dropped), Folded(self.source, self.plain, even=self._even))
+            for copy in self._readings if not self._even else ():
+                copy._starts = self._offsets()
         return self._readings
 
     def span(self, start: int, end: int) -> Span:
@@ -191,7 +194,7 @@ class Folded:
     def _offsets(self) -> list[int]:
         """For each character of the source, where its copy starts. Made on the first hit only: most texts have none."""
         if self._starts is None:
-            lengths = (len(_TABLE[ord(char)]) for char in self.source)
+            lengths = map(len, map(_TABLE.__getitem__, map(ord, self.source)))
             self._starts = list(accumulate(lengths, initial=0))[:-1]
         return self._starts
 
@@ -200,26 +203,28 @@ class Folded:
         return Folded(self.source, self.plain, text, kept, even=self._even)
 
 
+@lru_cache(maxsize=4)
 def fold(source: str) -> Folded:
     """Make the matching copy of ``source``. Takes any string and does not raise; time is linear in the length.
 
-    Folding a copy again changes nothing.
+    Folding a copy again changes nothing. The last few are kept, since a comment's fingerprint and its signals are made
+    from the same copy in different places.
     """
     typed = source if source.isascii() else _with_ascii_quotes(source)
     even = typed.isascii()
     if even:
         text = typed.lower()
         raw = text.encode()
-        kinds = raw.translate(_ASCII_KINDS)
+        kinds = raw.translate(_ASCII_KINDS).decode()
     else:
         text = source.translate(_TABLE)
         if _HAS_ALIKE.search(text):
             text = _FOREIGN_WORD.sub(_as_meant, text)
         raw = text.encode("ascii", "replace")
-        kinds = raw.translate(_OTHER_KINDS)
-    apart = _may_stand_apart(kinds)
-    leet = bool(raw.translate(None, _NO_LEET)) and _may_be_leet(kinds)
-    leet = leet or (not even and _ODD_SIGN.search(text) is not None)
+        kinds = raw.translate(_OTHER_KINDS).decode()
+    signs = bool(raw.translate(None, _NO_LEET))
+    apart = _may_stand_apart(kinds) or (signs and _LEET_APART.search(kinds) is not None)
+    leet = (signs and _may_be_leet(kinds)) or (not even and _ODD_SIGN.search(text) is not None)
     if apart or leet or (_may_be_stretched(raw) and _STRETCHED.search(text)):
         return _undisguised(source, text, even=even, apart=apart, leet=leet)
     return Folded(source, text, even=even)
@@ -240,29 +245,21 @@ def _with_ascii_quotes(text: str) -> str:
     return text
 
 
-def _may_stand_apart(kinds: bytes) -> bool:
+def _may_stand_apart(kinds: str) -> bool:
     """Whether three letters may stand apart, with the same between them. ``kinds``: of each character of the text."""
-    kinds = b" " + kinds
-    return b" a a " in kinds or b" a  a  " in kinds or b" a   a   " in kinds
+    kinds = f" {kinds}"
+    return " a a a" in kinds or " a  a  a" in kinds or " a   a   a" in kinds
 
 
-def _may_be_leet(kinds: bytes) -> bool:
+def _may_be_leet(kinds: str) -> bool:
     """Whether digits or signs may be letters: not those of numbers, of units of two letters and at the end."""
-    return (
-        b"0aaa" in kinds
-        or b"a0a" in kinds
-        or b"a00a" in kinds
-        or b"$a" in kinds
-        or b"a$" in kinds
-        or b"!a" in kinds
-        or _LEET_APART.search(kinds) is not None
-    )
+    return "0aaa" in kinds or "a0a" in kinds or "a00a" in kinds or "$a" in kinds or "a$" in kinds or "!a" in kinds
 
 
 def _may_be_stretched(raw: bytes) -> bool:
     """Whether some character stands three times in a row: a few shifts of one large number, whatever the length."""
     number = int.from_bytes(raw, "little")
-    return b"\0\0" in (number ^ (number >> 8)).to_bytes(len(raw), "little")
+    return (number ^ (number >> 8)).to_bytes(len(raw), "little").find(b"\0\0") >= 0
 
 
 # --- what is done where they say so ----------------------------------------------------------------------------------
@@ -301,7 +298,7 @@ def _may_link(text: str) -> bool:
 def _plain(text: str, *, apart: bool, leet: bool) -> tuple[str, Sequence[int]]:
     """A part without links in plain spelling, and the places of the characters that were kept."""
     kept: Sequence[int] = range(len(text))
-    gaps = _gaps(text) if apart or leet else []
+    gaps = _gaps(text) if apart else []
     if gaps:
         text, kept = _left(text, kept, gaps)
     text, kept = _shortened(text, kept)

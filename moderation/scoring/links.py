@@ -18,6 +18,8 @@ SHORTENERS = frozenset(_SHORTENERS.split())
 MANY_LINKS = ((10, 0.6), (5, 0.35), (3, 0.2), (2, 0.05))
 """From how many links on, which weight. By our judgement of what a talkative reader needs."""
 
+_NO_LINKS = Signal("links", scores={"spam": 0.0})
+
 # What a reader sees as a link, in the source. Each quantifier is over a class that its follower is not in.
 _URL = re.compile(r"(?:https?://|\bwww\.)[^\s<>\[\]()\"']+", re.IGNORECASE)
 _FOREIGN_MARKUP = re.compile(r"\[(?:url|link)\b[=\]]|<a\s+href\b|<iframe\b", re.IGNORECASE)
@@ -30,6 +32,8 @@ def links(body: str, hrefs: Sequence[str], author_url: str | None) -> Signal:
     ``scores["spam"]`` is the weight: a rule of thumb, not a trained score.
     """
     places = list(_places(_URL, body)) if "://" in body or "www." in body.lower() else []
+    if not (places or hrefs or author_url or "[" in body or "<" in body):
+        return _NO_LINKS
     hosts = {host for href in hrefs if (host := _host(href))}
     found = [*_amount(body, places, len(hrefs)), *_kinds(hosts, places), *_tricks(body)]
     own = _host(author_url) if author_url else None

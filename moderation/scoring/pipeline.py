@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from moderation.domain.policy import Signal, Span, is_usable, noticed
+from moderation.domain.policy import Signal, Span, is_usable
 from moderation.scoring import attributes, behaviour, links, repeats, words
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
@@ -150,12 +150,15 @@ class Pipeline:
     def _run(self, steps: Sequence[Step], candidate: Candidate) -> tuple[Signal, ...]:
         case = Case(candidate, self._listed, self._model)
         judged = [_judge(step, case) for step in steps]
-        return tuple(signal for signal in judged if noticed(signal) or signal.scores)
+        return tuple([signal for signal in judged if signal is not None])
 
 
-def _judge(step: Step, case: Case) -> Signal:
+def _judge(step: Step, case: Case) -> Signal | None:
+    """What a signal says; None where it found nothing and scores nothing."""
     try:
         signal = step.judge(case)
+        if not (signal.weight or signal.evidence or signal.scores or signal.forces):
+            return None if signal.available else signal
         if signal.available and not (is_usable(signal) and _fits(signal, len(case.facts.body))):
             raise ValueError("A weight, score or span out of range.")
     except Exception as error:  # noqa: BLE001 - whatever it is, one signal must not lose a reader's comment
@@ -165,5 +168,7 @@ def _judge(step: Step, case: Case) -> Signal:
 
 
 def _fits(signal: Signal, length: int) -> bool:
+    if not signal.evidence:
+        return True
     spans: list[Span] = [span for evidence in signal.evidence for span in evidence.spans]
     return all(0 <= span.start <= span.end <= length for span in spans)

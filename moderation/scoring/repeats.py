@@ -16,7 +16,7 @@ from operator import eq
 import numpy as np
 import numpy.typing as npt
 
-from moderation.domain.policy import Evidence, Signal
+from moderation.domain.policy import Evidence, Signal, nothing
 from moderation.scoring.folding import fold
 
 NEAR = 0.45
@@ -104,7 +104,7 @@ def repeats(body: str, identical: Sequence[Earlier], similar: Sequence[Earlier])
     not a trained score.
     """
     if not identical and not similar:
-        return Signal("repeats")
+        return nothing("repeats")
     known = {earlier.comment_id for earlier in identical}
     others = [earlier for earlier in similar if earlier.comment_id not in known]
     weight = _weight(identical, 1.0) + _weight(others, 0.6)

@@ -12,8 +12,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 import ahocorasick
@@ -22,7 +23,7 @@ import idna
 import re2
 from publicsuffixlist import PublicSuffixList
 
-from moderation.domain.policy import Evidence, Forces, Signal, Span
+from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold, fold_name
 
@@ -107,6 +108,7 @@ class Profanity:
             self._entries.setdefault(key, []).append(entry)
             self._prefixes.update(key[:length] for length in range(1, len(key)))
         self._openings = self._prefixes | self._entries.keys()
+        self._likely = _Likely(library.CHARS_MAPPING, map(str, library.CENSOR_WORDSET), allowed)
         self._matching = lru_cache(maxsize=4_096)(self._compared)
 
     def contains_profanity(self, text: str) -> bool:
@@ -115,13 +117,17 @@ class Profanity:
 
     def hits(self, text: str, allowed: frozenset[str] = frozenset()) -> Iterator[Hit]:
         """The places that the library's ``censor`` would replace, in order, as if ``allowed`` were not on its list."""
+        likely = self._likely.words(text)
+        if not likely:
+            return
         classes = text.translate(self._classes)
         find = self._ascii_word if text.isascii() else self._word
         words = [match.span() for match in find.finditer(text)]
         # The library never joins a word of one letter at the very end.
         joinable = len(words) - (bool(words) and words[-1] == (len(text) - 1, len(text)))
         free_from = 0
-        for index, (start, end) in enumerate(words):
+        for index in likely:
+            start, end = words[index]
             key = classes[start:end]
             if key not in self._openings or index < free_from:
                 continue
@@ -163,6 +169,72 @@ class Profanity:
         """The listed words that ``spelled`` is a variant of, by the library's own comparison; the same one first."""
         matching = [str(entry) for entry in self._entries[key] if entry == spelled]
         return tuple(sorted(matching, key=lambda word: (word != spelled, word)))
+
+
+class _Likely:
+    """A quick look for where listed words may begin: of most words of a text it is plain that none does.
+
+    In words without signs and digits that stand for letters, a listed word must stand as it is but for a few letters
+    that pass for each other (i and l, u and v). So whole words and pairs of neighbours are looked up in sets. A word
+    with such a sign in it, "2000" too, is looked up by what all its letters and signs may stand for. Some of what is
+    found is nothing; nothing is missed.
+    """
+
+    def __init__(self, variants: Mapping[str, Sequence[str]], listed: Iterable[str], allowed: Iterable[str]) -> None:
+        listed, allowed = list(listed), list(allowed)
+        if not all(map(str.isascii, listed)):
+            raise Bug("better-profanity lists a word with other letters than those of ASCII; it would be missed.")
+        self._foreign = re.compile(_one_of(char for char in allowed if not char.isascii()) + "+")
+        signs = {char for stand_ins in variants.values() for char in stand_ins if not char.isalpha()}
+        letters = _Classes({letter: [c for c in stand_ins if c.isalpha()] for letter, stand_ins in variants.items()})
+        inside = [_FOREIGN, *filter(str.isascii, allowed)]
+        self._cut = _table({char: _SIGN if char in signs else letters[ord(char)] for char in inside})
+        anything = _Classes(variants)
+        self._cut_any = _table({char: anything[ord(char)] for char in inside})
+        entries = [entry.lower().encode() for entry in listed]
+        self._words, self._pairs = _looked_up(entries, self._cut)
+        self._any_words, self._any_pairs = _looked_up(entries, self._cut_any)
+
+    def words(self, text: str) -> list[int]:
+        """The numbers of the words with which a listed one may begin, in order."""
+        text = text.replace(_FOREIGN, " ")
+        if not text.isascii():
+            text = self._foreign.sub(_FOREIGN, text.replace("\u212a", "k"))  # the sign for Kelvin is a capital k
+        raw = text.encode("ascii", "replace")
+        words = raw.translate(self._cut).decode().split()
+        found: set[int] = set()
+        if not self._words.isdisjoint(words):
+            found.update([at for at, word in enumerate(words) if word in self._words])
+        pairs = list(map(add, words, words[1:]))
+        if not self._pairs.isdisjoint(pairs):
+            found.update([at for at, pair in enumerate(pairs) if pair in self._pairs])
+        signed = [at for at, word in enumerate(words) if _SIGN in word]
+        if signed:
+            words = raw.translate(self._cut_any).decode().split()
+            found.update([at for at in signed if words[at] in self._any_words])
+            beside = {*signed, *(at - 1 for at in signed if at)} - {len(words) - 1}
+            found.update([at for at in beside if words[at] + words[at + 1] in self._any_pairs])
+        return sorted(found)
+
+
+_SIGN, _FOREIGN = "\x01", "\x02"
+
+
+def _table(characters: Mapping[str, str]) -> bytes:
+    """A translation of bytes: those characters to their classes, all others to blanks."""
+    return bytes(ord(characters.get(chr(code), " ")) for code in range(256))
+
+
+def _looked_up(entries: Iterable[bytes], cut: bytes) -> tuple[set[str], set[str]]:
+    """The listed words of one word, and all that two words joined may be the opening of, whatever separates them."""
+    words: set[str] = set()
+    pairs: set[str] = set()
+    for entry in entries:
+        parts = entry.translate(cut).decode().split()
+        words.update(parts[:1] if len(parts) == 1 else ())
+        joined = "".join(parts)
+        pairs.update(joined[:length] for length in range(2, len(joined) + 1))
+    return words, pairs
 
 
 class _Classes(dict[int, str]):
@@ -429,6 +501,9 @@ NO_RULES = compile_rules(())
 # --- signals -------------------------------------------------------------------------------------------------------
 
 
+_NOT_LISTED = Signal("profanity", scores={"obscene": 0.0})
+
+
 def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
     """Words of the built-in list, in the text as typed and in its matching copies.
 
@@ -437,6 +512,8 @@ def profanity(listed: Profanity, body: Folded, rules: Rules) -> Signal:
     """
     shields = _Shields(body, rules)
     found = {span: word for word, span in _listed_places(listed, body, rules.allowed_words) if not shields.cover(span)}
+    if not found:
+        return _NOT_LISTED
     rude = {span: word for span, word in found.items() if word not in OFTEN_HARMLESS}
     mild = {span: word for span, word in found.items() if word in OFTEN_HARMLESS}
     weight = min(0.4, 0.2 + 0.05 * len(rude)) if rude else min(0.1, 0.05 * len(mild))
@@ -450,7 +527,7 @@ def _listed_places(listed: Profanity, body: Folded, allowed: frozenset[str]) -> 
     for hit in listed.hits(body.source, allowed):
         yield hit.word, Span(hit.start, hit.end)
     for copy in body.readings:
-        if copy.differs:
+        if copy.differs and (copy is body or copy.text is not body.plain):
             for hit in listed.hits(copy.text, allowed):
                 yield hit.word, copy.span(hit.start, hit.end)
 
@@ -479,9 +556,9 @@ def site_patterns(body: Folded, rules: Rules) -> Signal:
 
     Linear in the text (RE2). In texts over ``PATTERN_WINDOW_BYTES``, ``^`` and ``$`` also match where a window ends.
     """
-    found = []
+    found: list[tuple[RuleRow, Evidence]] = []
     typed = _windows(body.source) if rules.patterns else []
-    copies = [(copy, _windows(copy.text)) for copy in body.readings if rules.patterns and copy.differs]
+    copies = [(copy, _windows(copy.text)) for copy in body.readings if copy.differs] if rules.patterns else []
     for row, pattern in rules.patterns:
         place = _first_match(pattern, typed)
         span = Span(*place) if place else None
@@ -532,6 +609,8 @@ def site_networks(ip_network: str, rules: Rules) -> Signal:
 
 def rules_signal(name: str, found: Sequence[tuple[RuleRow, Evidence]], *, broken: bool) -> Signal:
     """What the matching rules say together: the sum of their weights in -1..1, and the strictest of their actions."""
+    if not found and not broken:
+        return nothing(name)
     actions = {row.action for row, _ in found}
     forces = Forces.SPAM if "spam" in actions else Forces.HOLD if "hold" in actions else None
     weight = min(1.0, max(-1.0, sum(row.weight for row, _ in found)))
@@ -549,17 +628,24 @@ class _Shields:
     """The places of a site's allowed words in a text; what lies inside one of them is not objected to."""
 
     def __init__(self, body: Folded, rules: Rules) -> None:
-        spans = sorted((span.start, span.end) for span in _allowed_places(body, rules))
-        self._starts = [start for start, _ in spans]
-        self._reach = list(accumulate((end for _, end in spans), max))
+        self._body, self._rules = body, rules
 
     def cover(self, span: Span) -> bool:
         before = bisect_right(self._starts, span.start)
         return before > 0 and self._reach[before - 1] >= span.end
 
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """Looked for at the first objection only: most texts have none."""
+        return sorted((span.start, span.end) for _, span in self._rules.allowed.places(self._body))
 
-def _allowed_places(body: Folded, rules: Rules) -> Iterator[Span]:
-    return (span for _, span in rules.allowed.places(body))
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _ in self._spans]
+
+    @cached_property
+    def _reach(self) -> list[int]:
+        return list(accumulate((end for _, end in self._spans), max))
 
 
 def _is_edge(text: str, index: int) -> bool:

@@ -272,7 +272,7 @@ def cpu_ms(call: Callable[[], object]) -> float:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_fold_hostile_text_of_20000_characters_well_under_50_ms(text: str) -> None:
     def all_of_it() -> None:
-        for copy in fold(text).readings:
+        for copy in fold.__wrapped__(text).readings:
             copy.span(0, len(copy.text))
 
     assert min(cpu_ms(all_of_it) for _ in range(3)) < 50

@@ -94,9 +94,30 @@ def test_find_words_with_a_short_list_same_places_as_library(seed: int) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.text(alphabet="as$5@*4hi1t!+ .-_G0oDxX2gr'\n\u212aİ", max_size=40))
+@given(st.text(alphabet="as$5@*4hi1t!+ .-_G0oDxX2gr'\n\u212aİ\x01\x02éж“?", max_size=40))
 def test_find_words_in_letter_soup_same_places_as_library(text: str) -> None:
     assert censored(FEW_OURS, text) == FEW_LIBRARY.censor(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b low j0b",
+        "2 girls 1 cup",
+        "tw0 2 g1rls 1 cup",
+        "bl0w-jo b x",
+        "naïve, s hit x",
+        "“shit”",
+        "жasж ass",
+        "a\x02ss ass",
+        "son-of-a-b1tch",
+        "was a",
+        "455",
+    ],
+)
+def test_find_words_across_and_beside_others_same_places_as_library(text: str) -> None:
+    assert censored(FEW_OURS, text) == FEW_LIBRARY.censor(text)
+    assert OURS.contains_profanity(text) == LIBRARY.contains_profanity(text)
 
 
 def test_find_words_of_the_whole_list_each_is_found_as_by_the_library() -> None:
