@@ -18,7 +18,7 @@ from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import WAITING, State
 from moderation.domain.policy import ATTRIBUTES, Evidence, Forces, Policy, Signal, Span, Verdict, decide
 from moderation.domain.site import site_settings
-from moderation.errors import Invalid, NotFound
+from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.pipeline import OF_TEXT, SIGNALS, Candidate
 from moderation.scoring.repeats import bands, fingerprint
 from moderation.scoring.words import Rules
@@ -165,13 +165,16 @@ def rescore(
 
     The newest ``last`` of them (all), in ``state`` (any). With ``apply`` the new scores, risk, reasons and signals are
     stored, with a line in the audit log; what was edited or decided on meanwhile is passed over. Batches of their own
-    transactions: stopped half-way, run it again. Raises ``NotFound``, ``Forbidden``, ``Invalid``.
+    transactions: stopped half-way, run it again. Raises ``NotFound``, ``Forbidden``, ``Invalid``; ``Conflict`` where a
+    model that does not load would take all scores away.
     """
     which = _which(actor, site_key, state)
     if last is not None and last < 1:
         raise Invalid({"last": ["It is a whole number from 1 on."]})
     if not 0 <= largest <= MAX_LARGEST:
         raise Invalid({"largest": [f"It is a whole number from 0 to {MAX_LARGEST}."]})
+    if apply and not parts.pipeline.thresholds:
+        raise Conflict("The model of this installation is not usable: all scores would be lost. Nothing was stored.")
     tally = _Tally(parts.pipeline.thresholds, largest)
     stored = passed_over = 0
     for rows in _newest(which, last):

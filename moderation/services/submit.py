@@ -484,9 +484,9 @@ def _forget_judgement(session: Session, comment: Comment) -> None:
     """What was said of the text that ``comment`` had. Where it stood for a group, the newest of the others does now."""
     if not comments.forget_signals(session, comment) or comment.alike_key is None:
         return
-    members = comments.newest_of_group(session, (comment.site_id, comment.alike_key), 2)
-    heir = next((row for row in members if row.id != comment.id), None)
+    heir = comments.heir_of_group(session, (comment.site_id, comment.alike_key), comment.id)
     if heir is not None:
+        comments.forget_bands(session, heir.id)  # it may have stood for the group as well
         comments.add_bands(session, comment.site_id, heir.id, bands(heir.sketch or b""))
 
 

@@ -123,7 +123,7 @@ def add_signals(session: Session, comment: Comment, signals: Sequence[Mapping[st
 
 
 def add_bands(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID, bands: Sequence[int]) -> None:
-    """Let a comment stand for its group, by the bands of its sketch."""
+    """Let a comment stand for its group, by the bands of its sketch and no others. It is locked or new."""
     if bands:
         of = {"site_id": site_id, "comment_id": comment_id}
         session.execute(_INSERT_FINGERPRINT, [{**of, "band": band} for band in set(bands)])
@@ -456,6 +456,12 @@ _MEMBERS = _MEMBERS.where(*_OF_GROUP).order_by(_comments.c.id.desc()).limit(_LIM
 def _in_state(state: State) -> ColumnElement[bool]:
     """No column for the planner, who would rather walk all comments in a state than those of a group."""
     return literal_column(f"comments.state || '' = '{state.value}'")
+
+
+def heir_of_group(session: Session, group: Group, but: uuid.UUID) -> Row[Any] | None:
+    """The newest comment of a group but one, locked until the transaction ends; passed over is what others change."""
+    statement = _MEMBERS.where(_comments.c.id != but).with_for_update(skip_locked=True, key_share=True)
+    return session.execute(statement, {"site": group[0], "key": group[1], "limit": 1}).first()
 
 
 def newest_of_group(session: Session, group: Group, limit: int) -> Sequence[Row[Any]]:

@@ -4,7 +4,7 @@ import html
 import re
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -424,9 +424,9 @@ def _time(text: str) -> datetime | None:
     """A time with its zone, as one of our pages wrote it; None for anything else."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo is not None else None
 
 
 def _uuid(text: str | None) -> uuid.UUID | None:

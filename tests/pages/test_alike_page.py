@@ -80,7 +80,13 @@ def test_decide_on_all_without_token_time_or_right_changes_nothing(
     form = form_of(client.get(alike_url(campaign[0])).text)
     url = f"{alike_url(campaign[0])}/decisions"
     assert client.post(url, data={**form, "csrf_token": "", "action": "spam"}).status_code in {400, 403}
-    for wrong in ({"until": ""}, {"until": "yesterday"}, {"until": "2025-01-01T00:00:00"}, {"action": "nonsense"}):
+    for wrong in (
+        {"until": ""},
+        {"until": "yesterday"},
+        {"until": "2025-01-01T00:00:00"},
+        {"until": "0001-01-01T00:00:00+23:59"},
+        {"action": "nonsense"},
+    ):
         answer = client.post(url, data={"action": "spam", **form, **wrong})
         assert "failed=422" in answer.location
     for name, status in (("vera", "403"), ("otto", "404")):

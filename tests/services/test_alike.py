@@ -15,7 +15,7 @@ from moderation.services import submit as submitting
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
-from moderation.storage.db import db, read
+from moderation.storage.db import db, read, write
 from moderation.storage.models import Comment, Fingerprint
 
 CLIENT = Client("203.0.113.7", "Mozilla/5.0")
@@ -276,6 +276,32 @@ def test_delete_leaves_nothing_of_the_text_and_the_group_findable(parts: Parts, 
         row = session.execute(sa.select(Comment.sketch, Comment.exact).where(Comment.id == first["id"])).one()
         held = session.scalar(sa.select(sa.func.count()).where(Fingerprint.comment_id == first["id"]))
     assert (row.sketch, row.exact, held) == (None, b"", 0)
+
+
+def test_delete_one_of_two_that_stand_for_a_group_leaves_the_other(parts: Parts, people: Any) -> None:
+    first = send(parts, SPAM)
+    second = post(parts, SPAM)
+    with write() as session:  # as when both came in at the same moment
+        site_id = session.scalars(sa.select(Comment.site_id)).first()
+        keys = list(session.scalars(sa.select(Fingerprint.band)))
+        session.execute(
+            sa.insert(Fingerprint), [{"site_id": site_id, "band": key, "comment_id": second} for key in keys]
+        )
+    submitting.delete_comment(parts, "news", first["id"], first["edit_token"])
+    assert alike(parts, post(parts, EDITED[1]))["group"] == alike(parts, second)["group"]
+
+
+def test_delete_all_of_a_group_at_once_leaves_no_fingerprint(app: Any, parts: Parts, people: Any) -> None:
+    made = [send(parts, f"{SPAM} {number}", key=str(number)) for number in range(8)]
+
+    def go(one: dict[str, Any]) -> None:
+        with app.app_context():
+            submitting.delete_comment(parts, "news", one["id"], one["edit_token"])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(go, made))
+    with read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Fingerprint)) == 0
 
 
 def test_submit_flood_keeps_one_fingerprint_for_its_group(parts: Parts, people: Any) -> None:

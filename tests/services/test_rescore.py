@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from moderation.domain.actor import CLI, Actor, Role
 from moderation.domain.policy import Signal
-from moderation.errors import Forbidden, Invalid, NotFound
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound
 from moderation.scoring.pipeline import SIGNALS, Pipeline
 from moderation.services import moderate, rescore, sites
 from moderation.services import submit as submitting
@@ -236,6 +236,16 @@ def test_rescore_without_right_or_with_nonsense_is_refused(parts: Parts, people:
     for wrong in ({"last": 0}, {"state": "deleted"}, {"state": "nonsense"}, {"largest": -1}):
         with pytest.raises(Invalid):
             rescore.rescore(parts, CLI, "news", **wrong)
+
+
+def test_rescore_without_a_model_stores_nothing(parts: Parts, stored: list[uuid.UUID]) -> None:
+    broken = other_version(parts)
+    broken.pipeline._model = None
+    before = everything()
+    assert rescore.rescore(broken, CLI, "news")["attributes"]["insult"]["lost"] > 0
+    with pytest.raises(Conflict):
+        rescore.rescore(broken, CLI, "news", apply=True)
+    assert everything() == before
 
 
 def test_regroup_makes_the_same_groups_again(parts: Parts, stored: list[uuid.UUID]) -> None:
