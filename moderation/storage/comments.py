@@ -470,26 +470,48 @@ def newest_of_group(session: Session, group: Group, limit: int) -> Sequence[Row[
 
 
 def count_groups(session: Session, groups: Iterable[Group]) -> dict[Group, dict[str, int]]:
-    """For each group how many comments it has, by state, in one query; at most ``ALIKE_COUNTED`` of each."""
+    """For each group how many comments it has, by state; of more than ``ALIKE_COUNTED`` in a group so many and one.
+
+    One query, or two where there is a flood among them; neither reads more than some thousand rows.
+    """
     asked = list(dict.fromkeys(groups))
     if not asked:
         return {}
+    limit = max(2_000, ALIKE_COUNTED + 2)
+    given: dict[str, Any] = {"sites": list({site_id for site_id, _ in asked}), "keys": [key for _, key in asked]}
+    counts = _by_group(session.execute(_COUNT_ALL, {**given, "limit": limit}))
+    totals = [sum(of_group.values()) for of_group in counts.values()]
+    if sum(totals) < limit and max(totals, default=0) <= ALIKE_COUNTED + 1:
+        return counts
     places = next((size for size in _PAGES if size >= len(asked)), len(asked))
-    given: dict[str, Any] = {"limit": ALIKE_COUNTED + 1}
+    given = {"limit": ALIKE_COUNTED + 1}
     for number, (site_id, key) in enumerate([*asked, *[(_NOBODY, b"")] * (places - len(asked))]):
         given |= {f"site{number}": site_id, f"key{number}": key}
+    return _by_group(session.execute(_counts_of(places), given))
+
+
+def _by_group(rows: Iterable[Any]) -> dict[Group, dict[str, int]]:
     counts: dict[Group, dict[str, int]] = {}
-    for site_id, key, state, n in session.execute(_counts_of(places), given):
+    for site_id, key, state, n in rows:
         counts.setdefault((site_id, key), {})[state] = n
     return counts
 
 
+_STATES_OF = select(*(_comments.c[name] for name in ("site_id", "alike_key", "state")))
+_OF_GROUPS = _STATES_OF.where(
+    _comments.c.site_id.in_(bindparam("sites", expanding=True)),
+    _comments.c.alike_key.in_(bindparam("keys", expanding=True)),
+)
+_ROWS_OF_GROUPS = _OF_GROUPS.limit(_LIMIT).subquery()
+_COUNT_ALL = select(*_ROWS_OF_GROUPS.c, func.count()).group_by(*_ROWS_OF_GROUPS.c)
+
+
 @lru_cache(maxsize=128)
 def _counts_of(groups: int) -> Any:
-    columns = [_comments.c[name] for name in ("site_id", "alike_key", "state")]
     newest = [
-        select(*columns)
-        .where(_comments.c.site_id == bindparam(f"site{number}"), _comments.c.alike_key == bindparam(f"key{number}"))
+        _STATES_OF.where(
+            _comments.c.site_id == bindparam(f"site{number}"), _comments.c.alike_key == bindparam(f"key{number}")
+        )
         .order_by(_comments.c.id.desc())
         .limit(_LIMIT)
         .subquery()
@@ -793,7 +815,7 @@ _PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
 
 
 def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
-    """Sites, threads, authors, parents, signals and groups of the comments, in six queries whatever their number."""
+    """Sites, threads, authors, parents, signals and groups of the comments, in few queries whatever their number."""
     signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
     for row in session.execute(_SIGNALS, {"ids": list(signals)}):
         signals[row.comment_id].append(row)

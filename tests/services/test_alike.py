@@ -338,6 +338,13 @@ def test_count_stops_at_its_limit(parts: Parts, people: Any, monkeypatch: pytest
     monkeypatch.setattr(comments, "ALIKE_COUNTED", 3)
     ids = [post(parts, SPAM, key=str(number)) for number in range(6)]
     assert {alike(parts, comment_id)["count"] for comment_id in ids} == {3}
+    other = post(parts, OTHER)
+    few = [post(parts, f"{OTHER} {number}") for number in range(2)]
+    page = moderate.list_queue(parts, CLI, QueueFilter(site="news"))["items"]
+    assert {item["id"]: item["alike"]["count"] for item in page} == {
+        **dict.fromkeys(ids, 3),
+        **dict.fromkeys([other, *few], 2),
+    }
 
 
 def test_time_moves_on_and_old_copies_are_still_alike(parts: Parts, people: Any, clock: Any) -> None:
