@@ -155,7 +155,9 @@ def find_group(
     if known is not None:
         return Alike(known)
     anchors = comments.anchors_near(session, site_id, bands(found.sketch), ANCHORS_READ)
-    ranked = sorted((-similarity(row.sketch or b"", found.sketch), row.id, row.alike_key) for row in anchors)
+    ranked = sorted(
+        (-similarity(row.sketch or b"", found.sketch), row.id, row.alike_key) for row in anchors if row.alike_key
+    )
     if not ranked or -ranked[0][0] < NEAR:
         return Alike(found.exact, begins=True)
     _, anchor_id, key = ranked[0]
