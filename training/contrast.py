@@ -257,6 +257,11 @@ def hateful_held_out(*, terms_held_out: bool = True) -> list[str]:
     return [_filled(t, p) for t in _split(HATEFUL)[3::4] for p in _people(held_out=terms_held_out)]
 
 
+def terms_held_out() -> list[str]:
+    """The identity terms that training never sees in a sentence of ours."""
+    return [one for one, _ in _people(held_out=True)]
+
+
 def people_trained() -> list[tuple[str, str]]:
     """The identity terms of training: one, many."""
     return _people(held_out=False)

@@ -18,7 +18,7 @@ CLEAN: Labels = (0.0,) * 6
 NO_HATE: Labels = (UNKNOWN, 0.0, UNKNOWN, 0.0, UNKNOWN, 0.0)
 """Refused, or about somebody who is no group of people: how rude it is, others' labels say."""
 
-HATE: Labels = (1.0, UNKNOWN, UNKNOWN, 0.0, UNKNOWN, 1.0)
+HATE: Labels = (1.0, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 1.0)
 HATE_RUDE: Labels = (1.0, UNKNOWN, 1.0, 0.0, UNKNOWN, 1.0)
 HATE_THREAT: Labels = (1.0, UNKNOWN, UNKNOWN, 1.0, UNKNOWN, 1.0)
 THREAT: Labels = (1.0, UNKNOWN, UNKNOWN, 1.0, UNKNOWN, 0.0)
@@ -205,7 +205,7 @@ def sentences(people: Sequence[tuple[str, str]], slurs: Sequence[str], seed: int
         (DENIAL_FRAMES, NO_HATE, 5_500),
         (ONE_FRAMES, NO_HATE, 1_500),
         (CALLING_FRAMES, NO_HATE, 1_500),
-        (THREAT_FRAMES, THREAT, 300),
+        (THREAT_FRAMES, THREAT, 1_200),
         (THING_FRAMES, NO_HATE, 1_500),
         (SWEARING_FRAMES, NO_HATE, 200),
         (RUDE_AND_KIND_FRAMES, NO_HATE, 600),

@@ -97,6 +97,32 @@ you should {check|visit|try|watch|see} {domain|{link}|my channel|my videos}{, it
 {read|get|buy} my {book|ebook|novel|guide} {on amazon|for free|at {link}}{ and leave a review|}
 {jesus loves you|the end is near|the truth is coming}, {visit|watch|learn more at|subscribe to} {{link}|{domain}|my channel}
 {download|install|try} {this|our|my} {app|game|plugin}{, it pays {sum}|, it is free|}{:|} {link}
+{these|our|the new} {shirts|hoodies|mugs|sunglasses|phone cases|posters|sneakers} are {on sale|available|sold worldwide|almost gone}{, get yours| until {Friday|December 4}|, great gift for christmas|}{:|} {link}
+{never|no more} {lose your keys|clean the filter|pay for cable|struggle with belly fat}{ again|}, {this gadget|this trick|our product} {solves it|does it for you|is all you need}{:|} {link}
+{more|more here|details|info|full story|source of income|see more}...? {link}
+{a|the} {beautiful|new|great} {song|voice|talent|artist} {from|of} {place name}, {discover|listen|enjoy}{:|} {link}
+{nice|cool|good} {song|video|beat}{!|,} {here is|check|see|listen to} {mine|ours|my version|our remix}{:|} {link}
+{dance|love|party|music} {music |}{here|for you all}{:|} {link}
+{subscribe|sub} to {me|us|this channel|{name}}{ if you {hate school|love pizza|are cool}| for a cookie| and win| or die| right now|}{end}
+{whoever|anybody who|everyone who} {subscribes|subs|follows} {to me |}{gets|will get|wins} {a shoutout|a sub back|a surprise|10 subscribers}{end}
+{only|I have|we have} {count} {subs|subscribers|followers}{,|:} {help us grow|let us get to {count}|please subscribe|make it double}{end}
+{how many|lets see how many} {likes|thumbs up} {for|can} {this dog|my mum|world peace|this comment get|we get}{?|!}
+{tell me|rate|give feedback on|comment on} {what you think of |}my {new |first |}{song|video|cover|dance|cartoon}{ please| guys| and I do yours|}{end}
+come {and|to} {watch|see|hear} my {video|cartoon|band|cover}, {it is called|look for} {name}{end}
+{hey|hello|hi}, {check this out|look at this}: {name} - {gold chain|never home|the rise}{. they deserve more views|, better than this|, you are welcome|}
+{if you like|for all who like|are you into} {rap|dubstep|minecraft|anime|guitar music|funny cats}{, come| then come|, go}{ over|} to my {channel|page|stream}{end}
+{I|we} {post|upload|stream} {every day|daily|each Friday}{, so|,} {come by|subscribe|follow|do not miss it}{end}
+{lol|haha|omg}, {go to|click on|look at} my {channel|picture|profile|name}{end}
+{visit|see|follow} {my profile|my bio|the link in my bio|the link on my page} {for|to get} {more pics|free coins|a surprise|the full video}{end}
+{whatsapp|call|text|sms} {me|us} {on|at|now} {phone}{ for more| for details| lonely girls only| serious people only| xx|}{end}
+{phone} {call me|nice girl, talk to me|for a loan|text for a good time|24 hours}{ {phone}|}
+{get|win} {paid|cash} {to|for} {watch videos|your opinion|play games|walking}{,|:} {sign up|join free|start today} {link}
+{my|this} {system|course|ebook|mentor} {shows|taught me} {how|you how} to {make {sum} a day|trade|quit your job|retire at 30}{,|:} {link|on my channel|message me}
+{the|our} {agency|team|company} {offers|provides} {visa services|cheap flights|web design|cleaning|roofing|tax advice}{ in {place name}|}{,|.} {contact|call|visit} {phone}{ or {link}|}
+{thank god|thanks be|I am so happy}, {title} {name} {paid me|sent me} {sum} {after|for} {an investment of {sum}|three days}{, try|.} {telegram|whatsapp} {handle}
+{casino|slots|crypto|shop|deals} {bonus|code|promo}: {handle}{ at {domain}| {link}|}
+{nobody|no one} will {see|read} this but {if you do|anyway}, {check my channel|like it|I make music|I sell shirts}{end}
+{send|spread} this to {everyone|ten people} you {know|love} {and|,} {something good will happen|you will get money|your crush will call}{end}
 """
 
 HAM = """
@@ -177,6 +203,32 @@ he {won|earned|made|got|inherited} {price} {last year|in the lottery|for one spe
 {he|she|the senator} has {count} followers and {nothing to say|not one idea|still lost the vote}
 {the link|this link}{ is dead| works}: {news}
 {my shop|our café|my farm|the pub} {lost|pays|made} {price} {last month|in rent|in the lockdown}{, and we are not alone|}{end}
+{I|we} {only |just |}{came|come} {here |back |}to {check|see|look at} {if it has {count} views|the number|what people say|whether it hit {count}}{end}
+{check out|look at} {those uniforms|the dancer on the left|that hair|his shoes|the size of it}{, hilarious|, what a shame|}{end}
+{take|have} a {hard |good |}look at {yourself|the map|the ballot|the facts|history} {first|before you vote|and think again|}{end}
+{I|my friend} {found out about|discovered|heard} this {song|band|paper|story} {today|in {year}|from a film|now}{end}
+{thumbs up|a like|respect} for {the drummer|the dog|whoever filmed this|the nurse|honest reporting}{end}
+{thumbs up|like} if you {watched|heard|saw} {it|this} {in {year}|on tv|at the wedding}
+{like|liked} this {in {year}|when I was small|at school|more than the other one}{end}
+{I|still} {check back|come back|return} {often|every year|each week} {to see|and see|for} {how many views it has|the comments|the views grow}{end}
+{count} {people|idiots|haters} {disliked|clicked dislike|did not like} this{end}
+{over|almost|nearly} {count} {views|comments|likes} {in one day|and I know why|for three minutes of noise}{end}
+{artist|title|singer}: {name} - {gold chain|never home|the rise} ({official video|lyrics|live}) {{news}|https://youtu.be/{id}|}
+{rt|} @{handle} {so true|this is wrong|what did he say}{ https://t.co/{id}|}
+@{handle} {I agree with you|you did not read it|that is not what she said|thanks for the answer|and your source?}
+{name}, {you are wrong|well put|you said the opposite in {year}|please read it again}{end}
+{here is|this is} what {he|the minister|the club} {said|tweeted|posted}: {https://twitter.com/{handle}/status/{num}|https://t.co/{id}|https://www.facebook.com/{handle}/posts/{num}}
+{wake up|rubbish|what nonsense|wrong again|lol|so much for that|told you}{!|.|,} {see|look|} {news}
+{they|the company|the bank|the agency} {offers|sells|provides} {loans|pills|insurance|visas} to people who {cannot read the contract|have no choice|pay twice}{end}
+{I get|my mother gets|we all get} {these|such} {calls|mails|texts} {about|promising} {loans|prizes|bitcoin|a parcel}{, do not click|, it is a scam|, ignore them|}{end}
+{beware|careful|warning}: {the offer|the text message|the site} is a scam, {do not pay|do not call back|they took {price} from my father}{end}
+{her|his|their} {instagram|twitter|facebook} {page |account |}{says|shows|is full of} {the opposite|lies|holiday photos|cats}{end}
+{youtube|facebook|instagram|twitter} {money|algorithm|comments|drama} {again|is everything now|ruined it}{end}
+{the band|the singer|this guy} {made|earned|makes} {price} {with|from} {this|one} {video|song}{, not bad|, crazy|}{end}
+{subscribing|to subscribe} to {a magazine|the daily|local news|two papers} {costs {price} a year|is worth it|is a habit of old people like me|is how you keep reporters}{end}
+{please |}{subscribe to|support|buy} {a local paper|a good magazine|your daily}{, it needs readers|, or it will close|}{end}
+{my|our} {favourite|old|local|usual} {channel|station|shop|website|page} {is|was} {the BBC|on the radio|closed last year|still the best source}{end}
+{I watch|we watch|I switched to} {another channel|the other channel|public television|the news channel} {now|for the debate|since {year}}{end}
 """
 
 FOREIGN_HAM = """
@@ -185,6 +237,9 @@ Die {Stadt|Regierung|Bahn} hat {price} {ausgegeben|verschwendet|bezahlt}{end};Si
 {Adoro|Amo|Odeio} {essa música|esse vídeo|esta canção}{end};Obrigado pela {notícia|reportagem}{end};Quem está {ouvindo|assistindo} em {year}?;A prefeitura gastou {price}{end};{Não concordo|Concordo} com o {texto|autor}{end}
 {Me encanta|No me gusta} {esta canción|este video}{end};Gracias por {el artículo|la noticia}{end};El gobierno gastó {price}{end};{J'adore|Je déteste} {cette chanson|cette vidéo}{end};Merci pour {cet article|la réponse}{end}
 La ville a payé {price}{end};{Adoro|Odio} questa canzone{end};Grazie per {l'articolo|la risposta}{end};{Mooi|Leuk} {artikel|liedje}{end};{Świetna|Piękna} piosenka{end};Çok güzel {şarkı|haber}{end};{Bra|Fin} {låt|artikel}{end}
+{rt |}@{handle} {ich glaube das nicht|das war gestern auch so|isso é verdade|não acredito nisso|que vergonha|no me lo creo|c'est faux}{ https://t.co/{id}| {news}|}
+{Siehe|Quelle:|Mehr dazu|Veja|Fonte:|Leia aqui|Mira|Voir|Lees} {news};{Der Minister|O prefeito|El alcalde|Le maire} {hat gelogen|mentiu|miente|a menti} {news}{end}
+{Abonniert|Ich habe} {die Zeitung|das Blatt} {seit {year}|am Kiosk}{end};{Meu|Minha} {canal|página|música} {favorito|preferida}{end};{Ouvi|Vi} {no youtube|no instagram|na tv} {ontem|hoje}{end}
 """
 
 FILLERS = {
@@ -199,8 +254,8 @@ FILLERS = {
     "handle": "goldtrader77|mia.okafor|lil_dov|fxking|realnova|jess22x|dj_rell|K9PLAYS|noraxx|tradewithrob",
     "social": "instagram|telegram|facebook|twitter|snapchat|tiktok|discord|whatsapp|soundcloud|twitch|spotify",
     "phone": "+1 202 555 0143|+44 7700 900123|0800 555 0199|(202) 555-0178|+1(312)555-0123|07700 900 456",
-    "mail": "quickloans@mail.example|helpdesk77@post.example|drgood@inbox.example|fund.recovery@outlook.example|info@fastcash.example|mailto.me99@webmail.example",
-    "official mail": "letters@gazette.example|mayor@city.example|press@council.example",
+    "mail": "quick{thing}77@gmail.com|{handle}@{thing}desk.com|dr.good.{id}@yahoo.com|fund.recovery.{id}@outlook.com|info@fast{thing}.net|{handle}.{n}@gmail.com|support@{thing}-online.org|{handle}.help@proton.me",
+    "official mail": "letters@{paper}|mayor@{city}.gov|press@{city}.gov.uk|office@{univ}.edu|readers@{paper}|friendsofthepark.{city}@gmail.com|tenants.{city}@yahoo.com",
     "year": "2009|2013|2014|2015|2016|2018|2020|2021|2023|2024|2025",
     "time": "0:42|1:07|2:13|3:01|2:55",
     "place name": "Brazil|Texas|London|Poland|Turkey|Mumbai|Dubai|Manila|Lagos|Ohio",
@@ -212,7 +267,7 @@ FILLERS = {
     "id": "3xYz9|1FqRo2|kT8w|aB77cQ|x9Jd2mP|7hgTT|9cLLk3e",
     "domain path": "easycash{n}.com|best-{thing}.net/?ref={id}|{thing}{n}.com/join/{id}|{thing}zone.info/index.php?r=448|my{thing}.com|{thing}hub.tk/|{thing}4free.xyz/get|{thing}-online.ru/{id}|{thing}.blogspot.com|get{thing}.co/invite/{id}|{thing}site.weebly.com|{thing}{n}.biz/go/{id}",
     "social link": "youtube.com/watch?v={id}|youtube.com/user/{handle}|youtube.com/channel/UC{id}|youtu.be/{id}|facebook.com/{handle}|facebook.com/pages/{thing}/{id}|instagram.com/{handle}|twitter.com/{handle}|soundcloud.com/{handle}/{thing}|twitch.tv/{handle}|gofundme.com/{thing}-help|t.me/{handle}|wa.me/12025550143|discord.gg/{id}|amazon.com/dp/B0{id}|ebay.com/itm/2213{n}|itunes.apple.com/album/{id}|play.google.com/store/apps/details?id=com.{thing}|patreon.com/{handle}|change.org/p/{thing}|kickstarter.com/projects/{handle}/{thing}|tsu.co/{handle}",
-    "news": "https://www.{paper}/{section}/2019/05/02/{slug}|http://{paper}/article/{num}|https://www.{paper}/news/{slug}-{num}|https://en.wikipedia.org/wiki/{Title}|https://www.{paper}/{section}/{slug}.html|http://www.{city}.gov/council/minutes{num}.pdf|https://www.{city}.gov.uk/{slug}|www.{paper}/{section}/{slug}|https://{univ}.edu/papers/{num}.pdf|https://www.youtube.com/watch?v={id}|http://{paper}/?p={num}|https://{paper}/opinion/{slug}|https://www.un.org/{section}/{slug}|http://archive.org/details/{slug}|https://{paper}/{num}",
+    "news": "https://www.{paper}/{section}/2019/05/02/{slug}|http://{paper}/article/{num}|https://www.{paper}/news/{slug}-{num}|https://en.wikipedia.org/wiki/{Title}|https://www.{paper}/{section}/{slug}.html|http://www.{city}.gov/council/minutes{num}.pdf|https://www.{city}.gov.uk/{slug}|www.{paper}/{section}/{slug}|https://{univ}.edu/papers/{num}.pdf|https://www.youtube.com/watch?v={id}|http://{paper}/?p={num}|https://{paper}/opinion/{slug}|https://www.un.org/{section}/{slug}|http://archive.org/details/{slug}|https://{paper}/{num}|https://twitter.com/{handle}/status/{num}|https://t.co/{id}|https://youtu.be/{id}|https://www.facebook.com/{paper}/posts/{num}",
     "paper": "dailyherald.com|northpost.co.uk|thetribune.org|cityjournal.com|gazette.net|morningstarnews.com|theobserver.ca|riverpress.com|the-argus.co.uk|abcnews24.com|newsday9.tv|thelocalpaper.com",
     "section": "politics|world|business|sport|local|opinion|health|science",
     "slug": "budget-vote-delayed-again|what-the-minister-knew|bridge-closed-until-may|flu-numbers-rise|team-loses-final|why-rents-go-up|court-rejects-appeal",

@@ -37,12 +37,12 @@ CONTRAST_SHARE = 0.15
 """Of the weight in the calibration of identity attacks that lies on our own sentences, of templates not trained on."""
 
 FALSE_ALARMS = {
-    "toxicity": 0.10,
+    "toxicity": 0.07,
     "severe_toxicity": 0.005,
     "obscene": 0.02,
     "threat": 0.005,
-    "insult": 0.10,
-    "identity_attack": 0.02,
+    "insult": 0.07,
+    "identity_attack": 0.015,
 }
 """For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
 than a third of the raters found toxic (Civil Comments). That is a hard measure: the corpus that we have was picked for
@@ -195,7 +195,7 @@ def _calibrated(held: Sequence[Row], logits: np.ndarray, label: int) -> dict[str
 
 
 def _sources(label: int) -> tuple[str, ...]:
-    return CALIBRATED_ON if label in HATE_LABELS[1:] else CALIBRATED_ON[:-1]
+    return CALIBRATED_ON if LABELS[label] == "identity_attack" else CALIBRATED_ON[:-1]
 
 
 def weighed(sources: Sequence[str], truth: np.ndarray, label: int) -> np.ndarray:

@@ -17,8 +17,8 @@ from moderation.scoring.tokens import gram_rows, spellings
 LABELS = 6
 WIDTH = 32
 FILTERS = 64
-HATE_LABELS = (0, 5)
-"""What the second tower adds to: toxicity and identity attack."""
+HATE_LABELS = (0, 3, 5)
+"""What the second tower adds to: toxicity, threat and identity attack."""
 
 HATE_WIDTH = 20
 HATE_FILTERS = 32

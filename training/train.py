@@ -53,7 +53,7 @@ QUIET = 0.05
 def main() -> None:
     """Train and write."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--epochs", type=int, default=5)
+    options.add_argument("--epochs", type=int, default=6)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=export.FOLDER)
     options.add_argument("--only", choices=("spam",), help="train this alone, and keep the network that is there")
@@ -80,8 +80,8 @@ def towers(
 ) -> tuple[Network, Network, Lexicon]:
     """Both towers. The first learns all labels from everything but the sentences put together from parts.
 
-    The second then adds to toxicity and identity attack what these teach, and is held to silence about all else: taught
-    together, the many sentences of one kind spoiled what the first knows of real comments.
+    The second then adds to toxicity, threat and identity attack what these teach, and is held to silence about the rest:
+    taught together, the many sentences of one kind spoiled what the first knows of real comments.
     """
     texts = [words(fold(row.text).text)[:MAX_TRAINED_TOKENS] for row in kept]
     lexicon = Lexicon(vocabulary_of(texts))

@@ -148,7 +148,8 @@ class Network:
         """What words with these vectors say: their linear terms, and what they add to each filter."""
         filtered = vectors[:, : self._width] @ self._convolutions
         filtered[:, : len(self._bias)] += self._bias
-        return np.concatenate([vectors[:, self._width :], filtered], 1)
+        rows: Floats = np.concatenate([vectors[:, self._width :], filtered], 1)
+        return rows
 
     def _rows_of(self, found: Sequence[str]) -> Floats:
         """The rows of a text's tokens, a copy that may be changed."""
@@ -166,11 +167,12 @@ class Network:
         for spelling in spellings(token):
             last = spelling or last
             if spelling in self._ids:
-                row: Floats = self._rows[self._ids[spelling]]
-                return row
+                known: Floats = self._rows[self._ids[spelling]]
+                return known
         grams = gram_rows(last, len(self._grams))
         mean: Floats = (self._grams[grams] * self._gram_scale[grams, None]).mean(0)
-        return self._products(mean[None, :])[0]
+        row: Floats = self._products(mean[None, :])[0]
+        return row
 
     def _pooled_rows(self, rows: Floats) -> Floats:
         """At each place the linear terms, and what the filters of width 3 and of width 1 say. Changes ``rows``."""

@@ -80,11 +80,13 @@ _SIGNS = "@$!|€£¥¢¡"
 
 _LEET = str.maketrans("01345679@$!|€£¥¢¡", "oieasgtgasiielyci")
 
-_UNTOUCHED = re.compile(r"(?:https?://|www\.)[^\s<>\"]++|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w[\w.-]*+")
+_UNTOUCHED = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"]++|(?<![\w.+\-@$!|])[\w.+-]{1,64}@[\w-]{1,63}\.\w[\w.-]*+(?![:@$!|])"
+)
 _ONE = rf"[{_LETTERS}](?![^\W_])"
 _ONE_OR_LEET = rf"[{_LETTERS}013457$@!](?![^\W_])"
 _APART = re.compile(
-    rf"(?<![^\W_]){_ONE}(?P<sep>(?:[^\S\n]|[.\-_*/|~+]){{1,3}}){_ONE_OR_LEET}(?:(?P=sep){_ONE_OR_LEET})+"
+    rf"(?<![^\W_])(?<!\w'){_ONE}(?P<sep>(?:[^\S\n]|[.\-_*/|~+]){{1,3}}){_ONE_OR_LEET}(?:(?P=sep){_ONE_OR_LEET})+"
 )
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
@@ -116,8 +118,8 @@ _SPARED = re.compile(
 _EXCLAIMING = "wow yes no hey lol omg oh ok hi bye yay nah man haha thx boo hah aw ah so go"
 _EXCLAIMED = frozenset(_EXCLAIMING.split())
 _FITS = (
-    ("@", re.compile(r"[^@]{1,4}@|@(?:ss|nal|nus|rse)")),
-    ("!", re.compile(r"[^!]{1,3}!..|[^!]{2,3}!.")),
+    ("@", re.compile(r"[^@]{1,4}@|@(?:ss|nal|nus|rse|.*[@$!].)")),
+    ("!", re.compile(r"[^!]{1,3}!..|[^!]{2,3}!.|[^!]*(?:sh!t|b!tch)(?:s|es|y|ty|ed|ted|er|ter|ing|ting|head)?$")),
     ("|", re.compile(r"[^|]\|[^|]{2,5}$|[^|]{2}\|[^|]{1,5}$")),
 )
 
@@ -128,10 +130,11 @@ for _characters, _kind in ((_ALPHABET, b"a"), ("0123456789", b"0"), ("$@", b"$")
 _ASCII_KINDS = bytes(_KINDS)
 _KINDS[ord("?")] = _KINDS[ord("a")]
 _OTHER_KINDS = bytes(_KINDS)
-"""Kinds of characters: letter, digit, two kinds of signs, apostrophe, anything else. In texts with other characters
-than ASCII, a question mark stands for each of these and passes for a letter."""
+"""Kinds of characters: letter, digit, two kinds of signs, apostrophe, anything else. In texts with other letters than
+ASCII, a question mark stands for each of these and passes for a letter."""
 
-_LEET_APART = re.compile(r"\ba( {1,3})[0$!]\1a")
+_LEET_APART = re.compile(r"\ba( {1,3})[0$!]\1a|[$!]a( {1,3})a\2a")
+_OTHER_SIGN = re.compile(r"[^\w\x00-\x7f]|\?")
 _NO_LEET = bytes(code for code in range(256) if _OTHER_KINDS[code] in b"a '")
 _ODD_SIGN = re.compile("[€£¥¢¡]")
 
@@ -220,7 +223,7 @@ def fold(source: str) -> Folded:
         text = source.translate(_TABLE)
         if _HAS_ALIKE.search(text):
             text = _FOREIGN_WORD.sub(_as_meant, text)
-        raw = text.encode("ascii", "replace")
+        raw = _OTHER_SIGN.sub(" ", text).encode("ascii", "replace")
         kinds = raw.translate(_OTHER_KINDS).decode()
     signs = bool(raw.translate(None, _NO_LEET))
     apart = _may_stand_apart(kinds) or (signs and _LEET_APART.search(kinds) is not None)
@@ -247,7 +250,7 @@ def _with_ascii_quotes(text: str) -> str:
 
 def _may_stand_apart(kinds: str) -> bool:
     """Whether three letters may stand apart, with the same between them. ``kinds``: of each character of the text."""
-    kinds = f" {kinds}"
+    kinds = f" {kinds}".replace(" '", "  ")
     return " a a a" in kinds or " a  a  a" in kinds or " a   a   a" in kinds
 
 
@@ -369,12 +372,18 @@ def _as_letters(match: re.Match[str]) -> str:
     """The word with letters for its digits and signs, where these can be meant for letters; else as it is."""
     word = match[0].rstrip("!|@¡")
     after = match[0][len(word) :]
-    if not _READABLE.fullmatch(word) or _SPARED.fullmatch(word) or not _signs_fit(word):
+    if not _is_leet(word) or not _READABLE.fullmatch(word) or _SPARED.fullmatch(word) or not _signs_fit(word):
         return match[0]
     bare = word.rstrip("0123456789")
     if len(word) - len(bare) > 1:
         word, after = bare, word[len(bare) :] + after
     return word.translate(_LEET) + after
+
+
+def _is_leet(word: str) -> bool:
+    """Whether the cheap test would see it too: what becomes of a word must not depend on what else is in the text."""
+    kinds = word.encode("ascii", "replace").translate(_OTHER_KINDS).decode()
+    return _may_be_leet(kinds) or _ODD_SIGN.search(word) is not None
 
 
 def _signs_fit(word: str) -> bool:

@@ -38,6 +38,8 @@ _ABBREVIATED = re.compile(r"\.[^\W\d_]\.[^\W\d_]")
 _LOOSE_APOSTROPHE = re.compile(r"'(?![a-z0-9])|(?<![a-z0-9])'")
 _TO_BLANKS = bytes(code if code == ord("'") or chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(128)
 
+# Digits at the end of a word ("ars3") are spared by the folding; here it is enough that the word is known.
+_LEET = str.maketrans("0134579@$", "oieastgas")
 _MEASURE = re.compile(r"\d+[a-z]{0,2}")
 _TWICE = re.compile(r"(.)\1+")
 _TWICE_VOWELS = re.compile(r"([aeiouy])\1+")
@@ -94,6 +96,7 @@ def spellings(token: str) -> Iterator[str]:
     plain = bare = token.replace("'", "")
     yield bare
     if not bare.isalpha():
+        yield bare.translate(_LEET)
         yield bare.rstrip("0123456789@$*#")
         plain = bare.strip("*#&^%@$")
         yield plain

@@ -223,7 +223,14 @@ def test_split_text_tokens(text: str, read: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("token", "meant"),
-    [("fuuck", "fuck"), ("asshoole", "asshole"), ("covid19", "covid"), ("don't", "dont"), ("4th", "<number>")],
+    [
+        ("fuuck", "fuck"),
+        ("asshoole", "asshole"),
+        ("covid19", "covid"),
+        ("ars3", "arse"),
+        ("don't", "dont"),
+        ("4th", "<number>"),
+    ],
 )
 def test_spell_unknown_token_what_may_be_meant_is_tried(token: str, meant: str) -> None:
     assert meant in list(spellings(token))
