@@ -7,7 +7,7 @@ application only when they run, so that ``--help`` is quick and ``init`` works b
 import click
 
 from moderation import __version__
-from moderation.cli import access, install, rules, running, scoring, sites, upkeep, webhooks
+from moderation.cli import access, install, rescoring, rules, running, scoring, sites, upkeep, webhooks
 from moderation.cli.program import Program
 
 
@@ -33,6 +33,8 @@ for command in (
     webhooks.webhook,
     rules.rule,
     scoring.score,
+    rescoring.rescore,
+    rescoring.regroup,
     upkeep.keys,
     upkeep.audit,
     upkeep.check,

@@ -42,7 +42,7 @@ class _Scorer:
 
     def score(self, raw: str) -> dict[str, Any]:
         """Scores, risk, language, signals and the scorer's version. Raises ``Invalid`` for what is not valid text."""
-        from moderation.domain.policy import Policy, decide, evidence_as_json
+        from moderation.domain.policy import Policy, decide, evidence_as_json, evidence_shown
         from moderation.domain.text import normalise_body
         from moderation.scoring.pipeline import Candidate
 
@@ -59,7 +59,7 @@ class _Scorer:
                     "name": signal.name,
                     "weight": signal.weight,
                     "available": signal.available,
-                    "evidence": evidence_as_json(signal.evidence),
+                    "evidence": evidence_shown(evidence_as_json(signal.evidence), body),
                 }
                 for signal in signals
             ],

@@ -4,6 +4,7 @@ A *signal* is one thing noticed about a comment. Its ``weight`` is its share of 
 add up and are clamped to 0..1. ``scores`` are attribute scores (toxicity and its kin, spam), each 0..1.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,5 +141,24 @@ def _scores(signals: Sequence[Signal]) -> dict[str, float | None]:
 
 
 def evidence_as_json(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:
-    """The form of evidence in storage and in API answers: ``[{"text": ..., "spans": [[start, end], ...]}]``."""
+    """The form of evidence in storage: ``[{"text": ..., "spans": [[start, end], ...]}]``, in code points."""
     return [{"text": e.text, "spans": [[s.start, s.end] for s in e.spans]} for e in evidence]
+
+
+def evidence_shown(evidence: Sequence[Mapping[str, Any]], source: str) -> list[dict[str, Any]]:
+    """Stored evidence as callers get it: with ``spans_utf16``, the same places in UTF-16 code units.
+
+    Those are what JavaScript, Java and C# count: ``source.slice(start, end)`` is the place there.
+    """
+    wide = [at for at, char in enumerate(source) if char > "\uffff"] if _has_wide(source) else []
+    return [
+        {
+            **one,
+            "spans_utf16": [[at + bisect_left(wide, at) for at in span] for span in one.get("spans", [])],
+        }
+        for one in evidence
+    ]
+
+
+def _has_wide(source: str) -> bool:
+    return not source.isascii() and max(source) > "\uffff"

@@ -20,7 +20,7 @@ from moderation.scoring.languages import UNKNOWN, language_of
 from moderation.scoring.repeats import Earlier
 from moderation.scoring.words import NO_RULES, Rules
 
-__all__ = ["SIGNALS", "Candidate", "Earlier", "Pipeline", "Record", "Rules"]
+__all__ = ["OF_TEXT", "SIGNALS", "Candidate", "Earlier", "Pipeline", "Record", "Rules"]
 
 _DOUBTFUL = "Ceci est une phrase."
 """A text that is plainly no English, so that what tells the others is read."""
@@ -133,7 +133,7 @@ SIGNALS = (
     Step(
         "repeats",
         lambda c: repeats.repeats(c.facts.body, c.facts.identical, c.facts.similar),
-        "2 µs; the fingerprint, made before: 200 µs",
+        "2 µs; the fingerprint, made before: 40 µs",
     ),
     # How it was sent, and by whom.
     Step("honeypot", lambda c: behaviour.honeypot(c.facts.honeypot), "1 µs"),
@@ -150,6 +150,10 @@ SIGNALS = (
     Step("record", lambda c: behaviour.record(c.facts.record), "1 µs; 3 µs with a record"),
 )
 """THE LIST."""
+
+OF_TEXT = frozenset({"profanity", "attributes", "links"})
+"""The signals that rest on what is stored of a comment alone (text, links, website), so that it can be judged again by
+them; what the others said of it stays."""
 
 
 RULE_SIGNALS = frozenset({"site_words", "site_patterns", "site_domains", "site_authors", "site_networks", "automod"})
@@ -170,6 +174,11 @@ class Pipeline:
         """Changes whenever the same comment may be judged differently; stored with what was judged."""
         others = "".join(f"+{language}-{model.version}" for language, model in self._others.items())
         return f"signals-3{others}+{self._model.version if self._model else 'no-model'}"
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The score from which each attribute counts as found; empty without a model."""
+        return self._model.thresholds if self._model else {}
 
     def prepare(self) -> None:
         """Read now what is otherwise read with the first text that needs it: for a process that forks. Never raises."""
@@ -192,6 +201,10 @@ class Pipeline:
         case = Case(candidate, self._listed, self._model, self._others)
         judged = [_judge(step, case) for step in self._signals if only is None or step.name in only]
         return tuple([signal for signal in judged if signal is not None])
+
+    def signals_of_text(self, candidate: Candidate) -> tuple[Signal, ...]:
+        """The same of those signals alone that a stored comment can be judged by again."""
+        return self.signals(candidate, OF_TEXT)
 
 
 def _judge(step: Step, case: Case) -> Signal | None:

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,8 +17,8 @@ from moderation.errors import Invalid
 from moderation.scoring.automod import BROKEN, Automod
 from moderation.scoring.automod_reader import read_automod
 from moderation.scoring.literals import ListHead, WordList
-from moderation.scoring.pipeline import Candidate, Earlier, Record
-from moderation.scoring.repeats import NEAR, Fingerprint, distance, fingerprint
+from moderation.scoring.pipeline import OF_TEXT, Candidate, Earlier, Record
+from moderation.scoring.repeats import NEAR, Fingerprint, bands, fingerprint, similarity
 from moderation.scoring.words import RuleRow, Rules, compile_rules
 from moderation.services.parts import Parts
 from moderation.storage import comments, rules
@@ -28,10 +29,11 @@ _log = structlog.get_logger(__name__)
 REPEATS_WITHIN = timedelta(days=30)
 BURST_WITHIN = timedelta(minutes=10)
 BURST_COUNTED = 50
-SIMILAR_READ = 50
+ANCHORS_READ = 50
 """Rows read of each band."""
 
 IDENTICAL_READ = 20
+SIMILAR_READ = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +57,56 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Alike:
+    """The group of alike comments that a text belongs to; ``begins``: no other comment stands for it."""
+
+    key: bytes | None
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A verdict with what led to it."""
 
     verdict: Verdict
     signals: tuple[Signal, ...]
     fingerprint: Fingerprint
+    alike: Alike
+    scorer_version: str
 
     def signal_rows(self) -> list[dict[str, Any]]:
-        """The signals as they are stored: those that found something, or could not be judged."""
-        return [
-            {
-                "name": signal.name,
-                "weight": signal.weight,
-                "available": signal.available,
-                "evidence": evidence_as_json(signal.evidence),
-            }
-            for signal in self.signals
-            if noticed(signal)
-        ]
+        """The signals as they are stored."""
+        return signal_rows(self.signals)
+
+    def bands(self) -> tuple[int, ...]:
+        """The bands by which the comment is to be found, where it stands for a group."""
+        return bands(self.fingerprint.sketch) if self.alike.begins else ()
+
+
+def signal_rows(signals: Sequence[Signal]) -> list[dict[str, Any]]:
+    """The rows of what signals said: of those that noticed something or could not be judged.
+
+    Those that cannot be asked again are stored in any case, for the scores that they gave.
+    """
+    return [
+        {
+            "name": signal.name,
+            "weight": signal.weight,
+            "available": signal.available,
+            "evidence": evidence_as_json(signal.evidence),
+            "scores": dict(signal.scores),
+            "forces": signal.forces,
+        }
+        for signal in signals
+        if noticed(signal) or signal.name not in OF_TEXT
+    ]
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
-    """Gather the facts (at most five small queries, none in proportion to a table), run the signals, decide."""
+    """Gather the facts (at most six small queries, none in proportion to a table), run the signals, decide."""
     now = parts.clock()
     print_ = fingerprint(draft.body)
+    alike, identical, similar = _repeats(session, site.id, print_, draft, now)
     ruled = rules_of_site(session, site)
     candidate = Candidate(
         body=draft.body,
@@ -91,8 +118,8 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         honeypot=draft.honeypot,
         record=_record(session, site.id, draft.author_id, now),
         network_recent=_recent(session, site.id, draft.network_key, now),
-        identical=_identical(session, site.id, print_, draft, now),
-        similar=_similar(session, site.id, print_, draft),
+        identical=identical,
+        similar=similar,
         ip_network=draft.ip_network,
         rules=ruled.rules,
         automod=ruled.automod,
@@ -101,7 +128,7 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         reports=draft.reports,
     )
     signals = parts.pipeline.signals(candidate)
-    return Judged(decide(signals, settings.decision_policy()), signals, print_)
+    return Judged(decide(signals, settings.decision_policy()), signals, print_, alike, parts.pipeline.version)
 
 
 def _record(session: Session, site_id: uuid.UUID, author_id: uuid.UUID | None, now: datetime) -> Record | None:
@@ -117,20 +144,43 @@ def _recent(session: Session, site_id: uuid.UUID, network_key: bytes | None, now
     return comments.recent_of_network(session, site_id, network_key, now - BURST_WITHIN, BURST_COUNTED)
 
 
-def _identical(session: Session, site_id: uuid.UUID, found: Fingerprint, draft: Draft, now: datetime) -> list[Earlier]:
-    rows = comments.identical_comments(session, site_id, found.exact, now - REPEATS_WITHIN, IDENTICAL_READ)
-    return [
-        Earlier(str(id), state, thread_id == draft.thread_id) for id, thread_id, state in rows if id != draft.comment_id
-    ]
+def _repeats(
+    session: Session, site_id: uuid.UUID, found: Fingerprint, draft: Draft, now: datetime
+) -> tuple[Alike, list[Earlier], list[Earlier]]:
+    """The group of a text, and the comments before it of the same text and of nearly the same."""
+    same = comments.identical_comments(session, site_id, found.exact, IDENTICAL_READ)
+    others = [row for row in same if row.id != draft.comment_id]
+    alike = find_group(session, site_id, found, others[0].alike_key if others else None, draft.comment_id)
+    identical = [_earlier(row, draft) for row in others if row.created_at >= now - REPEATS_WITHIN]
+    if alike.key is None or not found.sketch:
+        return alike, identical, []
+    members = comments.newest_of_group(session, (site_id, alike.key), SIMILAR_READ)
+    similar = [_earlier(row, draft) for row in members if row.id != draft.comment_id and row.exact != found.exact]
+    return alike, identical, similar
 
 
-def _similar(session: Session, site_id: uuid.UUID, found: Fingerprint, draft: Draft) -> list[Earlier]:
-    rows = comments.similar_comments(session, site_id, found.bands, SIMILAR_READ)
-    return [
-        Earlier(str(id), state, thread_id == draft.thread_id)
-        for id, thread_id, state, simhash, exact in rows
-        if id != draft.comment_id and exact != found.exact and distance(simhash, found.simhash) <= NEAR
-    ]
+def find_group(
+    session: Session, site_id: uuid.UUID, found: Fingerprint, known: bytes | None, own_id: uuid.UUID | None
+) -> Alike:
+    """The group of a text: that of the same text (``known``), else the one whose comment is most like it, else its own.
+
+    The key of a group is made from the text that began it, so that two of the same text at the same moment begin the
+    same group. Only the comment that stands for a group is compared: a group is around it and no chain.
+    """
+    if known is not None:
+        return Alike(known)
+    anchors = comments.anchors_near(session, site_id, bands(found.sketch), ANCHORS_READ)
+    ranked = sorted(
+        (-similarity(row.sketch or b"", found.sketch), row.id, row.alike_key) for row in anchors if row.alike_key
+    )
+    if not ranked or -ranked[0][0] < NEAR:
+        return Alike(found.exact, begins=True)
+    _, anchor_id, key = ranked[0]
+    return Alike(key, begins=anchor_id == own_id)
+
+
+def _earlier(row: Any, draft: Draft) -> Earlier:
+    return Earlier(str(row.id), row.state, row.thread_id == draft.thread_id)
 
 
 class SiteRules(NamedTuple):

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
 from moderation.domain.comment import WAITING, Action, State, event_of, state_after
-from moderation.domain.policy import ATTRIBUTES
+from moderation.domain.policy import ATTRIBUTES, evidence_shown
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import CallerError, Conflict, Forbidden, Invalid, NotFound
+from moderation.scoring.repeats import similarity
 from moderation.services import events
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
@@ -52,6 +53,7 @@ class QueueFilter:
     before: datetime | None = None
     after: datetime | None = None
     claimed: str | None = None
+    alike: uuid.UUID | None = None
     sort: str = "oldest"
     limit: int = 50
     cursor: str | None = None
@@ -89,6 +91,7 @@ def show_comment(parts: Parts, actor: Actor, comment_id: uuid.UUID) -> dict[str,
         comment = _comment(session, actor, comment_id, Role.VIEWER)
         item = _items(session, parts, [comment])[0]
         reports = comments.reports_of(session, comment_id, HISTORY_SHOWN)
+        item["scored_by"] = comment.scorer_version or None
         item["reports_count"] = comment.reports
         item["reports"] = [{"reason": r.reason, "detail": r.detail, "created_at": r.created_at} for r in reports]
         item["history"] = [_decision(d) for d in decisions.decisions_of(session, comment_id, HISTORY_SHOWN)]
@@ -115,8 +118,14 @@ def _check_filter(asked: QueueFilter) -> None:
 
 def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> QueueQuery:
     allowed = _sites_asked(session, actor, asked.site)
+    alike = None
+    if asked.alike is not None:
+        comment = _comment(session, actor, asked.alike, Role.VIEWER)
+        allowed = frozenset({comment.site_id}) & (allowed or {comment.site_id})
+        alike = (comment.id, comment.alike_key)
     return QueueQuery(
         sites=allowed,
+        alike=alike,
         state=State(asked.state),
         thread=_asked_line(asked.thread, "thread"),
         text=_asked_line(asked.q, "q"),
@@ -197,14 +206,34 @@ def _item(comment: Comment | Row[Any], around: Surroundings, now: datetime) -> d
         "scores": {name: comment.scores.get(name) for name in ATTRIBUTES},
         "reasons": comment.reasons,
         "signals": [
-            {"name": s.name, "weight": s.weight, "available": s.available, "evidence": s.evidence}
+            {
+                "name": s.name,
+                "weight": s.weight,
+                "available": s.available,
+                "evidence": evidence_shown(s.evidence, comment.body),
+            }
             for s in around.signals[comment.id]
+            if s.weight or s.evidence or s.forces or not s.available
         ],
+        "alike": _alike(comment, around),
         "reports": comment.reports,
         "claimed_by": comment.claimed_name if held else None,
         "claimed_until": comment.claimed_until if held else None,
         "parent": _parent(parent),
     }
+
+
+ALIKE_COUNTED = comments.ALIKE_COUNTED
+ALIKE_STATES = tuple(state for state in State if state is not State.DELETED)
+
+
+def _alike(comment: Comment | Row[Any], around: Surroundings) -> dict[str, Any]:
+    """The other comments of the group, counted; from ``ALIKE_COUNTED`` on it is that many or more."""
+    key = comment.alike_key
+    counts = dict(around.alike.get((comment.site_id, key), {})) if key else {}
+    by_state = {state.value: counts.get(state, 0) - int(state == comment.state) for state in ALIKE_STATES}
+    by_state = {state: max(0, n) for state, n in by_state.items()}
+    return {"count": sum(by_state.values()), "by_state": by_state, "group": key.hex() if key else None}
 
 
 def _parent(parent: Row[Any] | None) -> dict[str, Any] | None:
@@ -343,24 +372,36 @@ def decide_many(
     if not 1 <= len(comment_ids) <= MAX_BULK:
         raise Invalid({"ids": [f"Name 1 to {MAX_BULK} comments."]})
     order = _order(action, reason, note, expected_state, None)
-    results: dict[uuid.UUID, dict[str, Any]] = {}
     with write() as session:
-        found = _locked(session, comment_ids)
-        steps: list[_Step] = []
-        for comment_id in sorted(set(comment_ids)):
-            seen = replace(order, expected_version=(expected_versions or {}).get(comment_id))
-            try:
-                steps.append(_step(actor, found.get(comment_id), seen))
-            except CallerError as error:
-                results[comment_id] = _refused(comment_id, error)
-        done = _carry_out(session, parts, actor, steps, order)
-        _finish(session, done)
+        return {"results": _decide_each(session, parts, actor, comment_ids, order, expected_versions or {})}
+
+
+def _decide_each(
+    session: Session,
+    parts: Parts,
+    actor: Actor,
+    comment_ids: Sequence[uuid.UUID],
+    order: _Order,
+    versions: Mapping[uuid.UUID, int],
+) -> list[dict[str, Any]]:
+    """What became of each, in their order."""
+    results: dict[uuid.UUID, dict[str, Any]] = {}
+    found = _locked(session, comment_ids)
+    steps: list[_Step] = []
+    for comment_id in sorted(set(comment_ids)):
+        seen = replace(order, expected_version=versions.get(comment_id))
+        try:
+            steps.append(_step(actor, found.get(comment_id), seen))
+        except CallerError as error:
+            results[comment_id] = _refused(comment_id, error)
+    done = _carry_out(session, parts, actor, steps, order)
+    _finish(session, done)
     for step in steps:
         results[step.comment.id] = _refused(step.comment.id, Conflict(_MOVED_ON))
     for answer in (one.answer for one in done):
         kept = {name: answer[name] for name in ("state", "decision_id")}
         results[answer["id"]] = {"id": answer["id"], "ok": True, **kept}
-    return {"results": [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]}
+    return [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]
 
 
 def _locked(session: Session, comment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Comment]:
@@ -576,6 +617,84 @@ def _check_undo(session: Session, actor: Actor, decision: Decision, comment: Com
         raise Conflict("Another decision was made since. Take that one back first.")
     if comment.version != decision.version:
         raise Conflict("The comment was edited since. Decide on it anew.")
+
+
+# --- alike -----------------------------------------------------------------------------------------------------
+
+
+def list_alike(
+    parts: Parts,
+    actor: Actor,
+    comment_id: uuid.UUID,
+    state: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """One page of the comments that are like this one, newest first, each with its similarity to this one.
+
+    ``similarity`` is 1 for the same text but for case, blanks and the like; 0 where one of the two was edited since and
+    is too short to compare. Raises ``NotFound``, ``Invalid``.
+    """
+    _check_filter(QueueFilter(state=state or State.PENDING.value, limit=limit))
+    listing = f"alike:{actor.key}:{comment_id}:{state}"
+    with read() as session:
+        comment = _comment(session, actor, comment_id, Role.VIEWER)
+        if comment.alike_key is None:
+            return {"items": [], "next": None}
+        place = read_cursor(parts.vault, listing, cursor)
+        wanted = State(state) if state is not None else None
+        group = (comment.site_id, comment.alike_key)
+        after = place[1] if place else None
+        rows = comments.alike_page(session, group, but=comment_id, state=wanted, limit=limit + 1, after=after)
+        names = threads.thread_names(session, {row.thread_id for row in rows})
+    page = rows[:limit]
+    return {
+        "items": [_alike_item(row, comment, names[row.thread_id]) for row in page],
+        "next": write_cursor(parts.vault, listing, page[-1].created_at, page[-1].id) if len(rows) > limit else None,
+    }
+
+
+def _alike_item(row: Row[Any], comment: Comment, thread: Row[Any]) -> dict[str, Any]:
+    same = row.exact == comment.exact
+    return {
+        "id": row.id,
+        "thread": {"key": thread.key, "url": thread.url, "title": thread.title},
+        "author": {"name": row.author_name},
+        "state": row.state,
+        "version": row.version,
+        "created_at": row.created_at,
+        "similarity": 1.0 if same else round(similarity(row.sketch or b"", comment.sketch or b""), 2),
+        "risk": row.risk,
+        "body": row.body,
+    }
+
+
+def decide_alike(
+    parts: Parts,
+    actor: Actor,
+    comment_id: uuid.UUID,
+    action: str,
+    reason: str = "",
+    note: str = "",
+    expected_state: str | None = None,
+    expected_versions: Mapping[uuid.UUID, int] | None = None,
+    until: datetime | None = None,
+) -> dict[str, Any]:
+    """Decide together on a comment and those like it: all of the group that are in ``expected_state`` (pending).
+
+    At most 500 a call, the oldest first; ``left`` says how many of that state are there still (counted up to 500).
+    ``until`` leaves alone what came in or was edited after that time, since the moderator has not seen it;
+    ``expected_versions`` as in ``decide_many``. Raises ``NotFound``, ``Forbidden``, ``Invalid``.
+    """
+    order = _order(action, reason, note, expected_state or State.PENDING.value, None)
+    state = order.expected_state or State.PENDING
+    with write() as session:
+        comment = _comment(session, actor, comment_id, Role.MODERATOR)
+        group = (comment.site_id, comment.alike_key or b"")
+        ids = comments.ids_of_group(session, group, state, until, MAX_BULK) if comment.alike_key else [comment_id]
+        results = _decide_each(session, parts, actor, ids, order, expected_versions or {}) if ids else []
+        left = len(comments.ids_of_group(session, group, state, None, MAX_BULK))
+    return {"results": results, "left": left}
 
 
 # --- address, audit, statistics --------------------------------------------------------------------------------

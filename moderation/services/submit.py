@@ -6,7 +6,7 @@ No network anywhere in it.
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from moderation.domain.links import safe_url
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from moderation.scoring.repeats import bands
 from moderation.services import events, idempotency
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
@@ -105,7 +106,7 @@ def submit_comment(
         parent = _parent_for(session, thread, submission.parent_id)
         author_id = draft.author_id or comments.add_author(session, site.id, clean.name, parts.clock())
         comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
-        comments.add_comment(session, comment, judged.signal_rows(), judged.fingerprint.bands)
+        comments.add_comment(session, comment, judged.signal_rows(), judged.bands())
         tallies.count(session, site.id, comment.created_at.date(), "submitted")
         events.tell(session, "comment.submitted", site.key, thread, comment, comment.created_at)
         if comment.state != State.PENDING.value:
@@ -309,11 +310,13 @@ def _comment(
 def _judged_values(judged: Judged) -> dict[str, Any]:
     return {
         "exact": judged.fingerprint.exact,
-        "simhash": judged.fingerprint.simhash,
+        "sketch": judged.fingerprint.sketch,
+        "alike_key": judged.alike.key,
         "state": judged.verdict.state.value,
         "risk": judged.verdict.risk,
         "scores": judged.verdict.scores,
         "reasons": list(judged.verdict.reasons),
+        "scorer_version": judged.scorer_version,
     }
 
 
@@ -413,9 +416,9 @@ def edit_comment(
         values.pop("state")
         if not comments.move_comment(session, comment, after, **values):
             raise Conflict("The comment was changed at the same moment. Load it again.")
-        comments.forget_signals(session, comment)
+        _forget_judgement(session, comment)
         changed = _fresh(session, site.id, comment_id)
-        comments.add_signals(session, changed, judged.signal_rows(), judged.fingerprint.bands)
+        comments.add_signals(session, changed, judged.signal_rows(), judged.bands())
         thread = _thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
         _after_edit(parts, session, site, thread, changed, judged, before)
@@ -465,7 +468,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         threads.lock_threads(session, [comment.thread_id])
         if not comments.move_comment(session, comment, State.DELETED, **erased_values(now, comment.version)):
             raise Conflict("The comment was changed at the same moment. Load it again.")
-        comments.forget_signals(session, comment)
+        _forget_judgement(session, comment)
         comments.forget_revisions(session, comment)
         # A rejection or spam stays on the record: deleting in time would wipe it clean.
         if before is State.APPROVED:
@@ -476,6 +479,16 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         changed = _fresh(session, site.id, comment_id)
         tallies.count(session, site.id, now.date(), "deleted")
         events.tell(session, "comment.deleted", site.key, _thread_of(session, changed), changed, now)
+
+
+def _forget_judgement(session: Session, comment: Comment) -> None:
+    """What was said of the text that ``comment`` had. Where it stood for a group, the newest of the others does now."""
+    if not comments.forget_signals(session, comment) or comment.alike_key is None:
+        return
+    heir = comments.heir_of_group(session, (comment.site_id, comment.alike_key), comment.id)
+    if heir is not None:
+        comments.forget_bands(session, heir.id)  # it may have stood for the group as well
+        comments.add_bands(session, comment.site_id, heir.id, bands(heir.sketch or b""))
 
 
 def erased_values(now: datetime, version: int) -> dict[str, Any]:
@@ -492,7 +505,8 @@ def erased_values(now: datetime, version: int) -> dict[str, Any]:
         "body": "",
         "body_html": "",
         "exact": b"",
-        "simhash": None,
+        "sketch": None,
+        "alike_key": None,
         "reasons": [],
         "edited_at": now,
         "version": version + 1,
@@ -540,7 +554,7 @@ def _worse_than(state: State) -> State | None:
 def _kept_where_it_is(judged: Judged, state: State) -> Judged:
     verdict = judged.verdict
     kept = type(verdict)(state, verdict.risk, verdict.scores, verdict.reasons)
-    return Judged(kept, judged.signals, judged.fingerprint)
+    return replace(judged, verdict=kept)
 
 
 def _fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:

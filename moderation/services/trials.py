@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
 from moderation.domain.comment import State
-from moderation.domain.policy import Forces, Signal, decide, evidence_as_json
+from moderation.domain.policy import Forces, Signal, decide, evidence_as_json, evidence_shown
 from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body
 from moderation.errors import Conflict, Invalid, NotFound
@@ -103,7 +103,7 @@ def try_rules(
     signals = parts.pipeline.signals(candidate)
     verdict = decide(signals, policy)
     return {
-        "signals": [_shown_signal(signal) for signal in signals if signal.name in RULE_SIGNALS],
+        "signals": [_shown_signal(signal, candidate.body) for signal in signals if signal.name in RULE_SIGNALS],
         "decision": {"state": verdict.state, "risk": verdict.risk, "reasons": list(verdict.reasons)},
     }
 
@@ -129,7 +129,8 @@ class _Tally:
         self.found[outcome, comment.state] += 1
         # Those that were approved first: they are what a rule must not catch.
         if len(self.examples) < MAX_EXAMPLES or comment.state == State.APPROVED:
-            evidence = [one for signal in signals for one in evidence_as_json(signal.evidence)]
+            said = [one for signal in signals for one in evidence_as_json(signal.evidence)]
+            evidence = evidence_shown(said, comment.body)
             self.examples.append({"id": comment.id, "state": comment.state, "would": outcome, "evidence": evidence})
             self.examples.sort(key=lambda example: example["state"] != State.APPROVED)
             del self.examples[MAX_EXAMPLES:]
@@ -306,11 +307,11 @@ def _judged(parts: Parts, comment: Comment, author: Author, ruled: SiteRules) ->
     return parts.pipeline.signals(candidate, only=RULE_SIGNALS)
 
 
-def _shown_signal(signal: Signal) -> dict[str, Any]:
+def _shown_signal(signal: Signal, body: str) -> dict[str, Any]:
     return {
         "name": signal.name,
         "weight": signal.weight,
-        "evidence": evidence_as_json(signal.evidence),
+        "evidence": evidence_shown(evidence_as_json(signal.evidence), body),
         "forces": signal.forces,
         "available": signal.available,
     }

@@ -62,7 +62,9 @@ _BY_IDS = select(Comment).where(Comment.id.in_(_IDS))
 _FOR_CHANGE = _BY_IDS.order_by(Comment.id).with_for_update(key_share=True).execution_options(populate_existing=True)
 _INSERT_COMMENT, _INSERT_SIGNAL = insert(_comments), insert(_signals)
 _INSERT_FINGERPRINT, _INSERT_REVISION = insert(_fingerprints), insert(_revisions)
-_FORGET_OF = tuple(delete(table).where(table.c.comment_id == bindparam("of")) for table in (_signals, _fingerprints))
+_FORGET_SIGNALS, _FORGET_BANDS = (
+    delete(table).where(table.c.comment_id == bindparam("of")) for table in (_signals, _fingerprints)
+)
 _FORGET_REVISIONS = delete(_revisions).where(_revisions.c.comment_id == bindparam("of"))
 _COLUMNS = frozenset(column.key for column in _comments.columns)
 
@@ -104,24 +106,38 @@ _OWNERS = select(_comments.c.thread_id, _comments.c.author_id).where(_comments.c
 
 
 def add_comment(session: Session, comment: Comment, signals: Sequence[Mapping[str, Any]], bands: Sequence[int]) -> None:
-    """Store a new comment with what the signals said and its fingerprint. ``comment`` stays outside of the session."""
+    """Store a new comment with what the signals said, and the bands by which it stands for its group, if it does.
+
+    ``comment`` stays outside of the session.
+    """
     session.execute(_INSERT_COMMENT, {name: value for name, value in vars(comment).items() if name in _COLUMNS})
     add_signals(session, comment, signals, bands)
 
 
 def add_signals(session: Session, comment: Comment, signals: Sequence[Mapping[str, Any]], bands: Sequence[int]) -> None:
-    """Store what the signals said of a comment, and its fingerprint."""
+    """Store what the signals said of a comment, and the bands by which it stands for its group, if it does."""
     of = {"site_id": comment.site_id, "comment_id": comment.id}
     if signals:
         session.execute(_INSERT_SIGNAL, [{**of, **signal} for signal in signals])
+    add_bands(session, comment.site_id, comment.id, bands)
+
+
+def add_bands(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID, bands: Sequence[int]) -> None:
+    """Let a comment stand for its group, by the bands of its sketch and no others. It is locked or new."""
     if bands:
+        of = {"site_id": site_id, "comment_id": comment_id}
         session.execute(_INSERT_FINGERPRINT, [{**of, "band": band} for band in set(bands)])
 
 
-def forget_signals(session: Session, comment: Comment) -> None:
-    """Remove what the signals said of a comment's text, and its fingerprint."""
-    for forget in _FORGET_OF:
-        session.execute(forget, {"of": comment.id})
+def forget_signals(session: Session, comment: Comment) -> bool:
+    """Remove what the signals said of a comment's text, and its bands; whether it stood for its group."""
+    session.execute(_FORGET_SIGNALS, {"of": comment.id})
+    return forget_bands(session, comment.id)
+
+
+def forget_bands(session: Session, comment_id: uuid.UUID) -> bool:
+    """Let a comment stand for its group no longer; whether it did."""
+    return bool(session.execute(_FORGET_BANDS, {"of": comment_id}).rowcount)  # type: ignore[attr-defined]
 
 
 def add_revision(session: Session, comment: Comment, now: datetime) -> None:
@@ -381,17 +397,16 @@ def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | No
 # --- what is alike, and who wrote before ------------------------------------------------------------------------
 
 
-def identical_comments(session: Session, site_id: uuid.UUID, exact: bytes, since: datetime, limit: int) -> list[Any]:
-    """``(id, thread_id, state)`` of comments of the same text since then, newest first."""
-    given = {"site": site_id, "exact": exact, "since": since, "limit": limit}
-    return list(session.execute(_IDENTICAL, given))
+def identical_comments(session: Session, site_id: uuid.UUID, exact: bytes, limit: int) -> list[Any]:
+    """``(id, thread_id, state, created_at, alike_key)`` of comments of the same text, newest first."""
+    return list(session.execute(_IDENTICAL, {"site": site_id, "exact": exact, "limit": limit}))
 
 
 _SINCE = (_comments.c.site_id == bindparam("site"), _comments.c.created_at >= bindparam("since"))
 _LIMIT = bindparam("limit", type_=Integer)
 _IDENTICAL = (
-    select(_comments.c.id, _comments.c.thread_id, _comments.c.state)
-    .where(_comments.c.exact == bindparam("exact"), *_SINCE)
+    select(*(_comments.c[name] for name in ("id", "thread_id", "state", "created_at", "alike_key")))
+    .where(_comments.c.site_id == bindparam("site"), _comments.c.exact == bindparam("exact"))
     .order_by(_comments.c.created_at.desc())
     .limit(_LIMIT)
 )
@@ -399,19 +414,19 @@ _OF_NETWORK = select(_comments.c.id).where(_comments.c.network_key == bindparam(
 _COUNT_OF_NETWORK = select(func.count()).select_from(_OF_NETWORK.subquery())
 
 
-def similar_comments(session: Session, site_id: uuid.UUID, bands: Sequence[int], limit: int) -> list[Any]:
-    """``(id, thread_id, state, simhash, exact)`` of the newest comments that share a band, in no order.
+def anchors_near(session: Session, site_id: uuid.UUID, bands: Sequence[int], limit: int) -> list[Any]:
+    """``(id, alike_key, sketch)`` of the newest comments that stand for a group and share a band, in no order.
 
-    Each band is cut to ``limit`` rows, so that a flood of the same text does not make this slow.
+    Each band is cut to ``limit`` rows, so that no flood makes this slow.
     """
     if not bands:
         return []
     given: dict[str, Any] = {f"band{number}": band for number, band in enumerate(sorted(set(bands)))}
-    return list(session.execute(_similar(len(given)), {**given, "site": site_id, "limit": limit}))
+    return list(session.execute(_anchors(len(given)), {**given, "site": site_id, "limit": limit}))
 
 
 @lru_cache
-def _similar(bands: int) -> Any:
+def _anchors(bands: int) -> Any:
     newest = [
         select(_fingerprints.c.comment_id)
         .where(_fingerprints.c.site_id == bindparam("site"), _fingerprints.c.band == bindparam(f"band{number}"))
@@ -421,8 +436,114 @@ def _similar(bands: int) -> Any:
         for number in range(bands)
     ]
     ids = union_all(*(select(band.c.comment_id) for band in newest))
-    columns = (_comments.c[name] for name in ("id", "thread_id", "state", "simhash", "exact"))
+    columns = (_comments.c[name] for name in ("id", "alike_key", "sketch"))
     return select(*columns).where(_comments.c.id.in_(ids))
+
+
+# --- groups of alike comments -------------------------------------------------------------------------------------
+
+ALIKE_COUNTED = 500
+"""Comments of a group that are counted, the newest: a count of a whole flood would grow with it."""
+
+Group = tuple[uuid.UUID, bytes]
+"""A group of alike comments: the site and the key."""
+
+_OF_GROUP = (_comments.c.site_id == bindparam("site"), _comments.c.alike_key == bindparam("key"))
+_MEMBERS = select(*(_comments.c[name] for name in ("id", "thread_id", "state", "exact", "sketch")))
+_MEMBERS = _MEMBERS.where(*_OF_GROUP).order_by(_comments.c.id.desc()).limit(_LIMIT)
+
+
+def _in_state(state: State) -> ColumnElement[bool]:
+    """No column for the planner, who would rather walk all comments in a state than those of a group."""
+    return literal_column(f"comments.state || '' = '{state.value}'")
+
+
+def heir_of_group(session: Session, group: Group, but: uuid.UUID) -> Row[Any] | None:
+    """The newest comment of a group but one, locked until the transaction ends; passed over is what others change."""
+    statement = _MEMBERS.where(_comments.c.id != but).with_for_update(skip_locked=True, key_share=True)
+    return session.execute(statement, {"site": group[0], "key": group[1], "limit": 1}).first()
+
+
+def newest_of_group(session: Session, group: Group, limit: int) -> Sequence[Row[Any]]:
+    """``(id, thread_id, state, exact, sketch)`` of the newest comments of a group."""
+    return session.execute(_MEMBERS, {"site": group[0], "key": group[1], "limit": limit}).all()
+
+
+def count_groups(session: Session, groups: Iterable[Group]) -> dict[Group, dict[str, int]]:
+    """For each group how many comments it has, by state; of more than ``ALIKE_COUNTED`` in a group so many and one.
+
+    One query, or two where there is a flood among them; neither reads more than some thousand rows.
+    """
+    asked = list(dict.fromkeys(groups))
+    if not asked:
+        return {}
+    limit = max(2_000, ALIKE_COUNTED + 2)
+    given: dict[str, Any] = {"sites": list({site_id for site_id, _ in asked}), "keys": [key for _, key in asked]}
+    counts = _by_group(session.execute(_COUNT_ALL, {**given, "limit": limit}))
+    totals = [sum(of_group.values()) for of_group in counts.values()]
+    if sum(totals) < limit and max(totals, default=0) <= ALIKE_COUNTED + 1:
+        return counts
+    places = next((size for size in _PAGES if size >= len(asked)), len(asked))
+    given = {"limit": ALIKE_COUNTED + 1}
+    for number, (site_id, key) in enumerate([*asked, *[(_NOBODY, b"")] * (places - len(asked))]):
+        given |= {f"site{number}": site_id, f"key{number}": key}
+    return _by_group(session.execute(_counts_of(places), given))
+
+
+def _by_group(rows: Iterable[Any]) -> dict[Group, dict[str, int]]:
+    counts: dict[Group, dict[str, int]] = {}
+    for site_id, key, state, n in rows:
+        counts.setdefault((site_id, key), {})[state] = n
+    return counts
+
+
+_STATES_OF = select(*(_comments.c[name] for name in ("site_id", "alike_key", "state")))
+_OF_GROUPS = _STATES_OF.where(
+    _comments.c.site_id.in_(bindparam("sites", expanding=True)),
+    _comments.c.alike_key.in_(bindparam("keys", expanding=True)),
+)
+_ROWS_OF_GROUPS = _OF_GROUPS.limit(_LIMIT).subquery()
+_COUNT_ALL = select(*_ROWS_OF_GROUPS.c, func.count()).group_by(*_ROWS_OF_GROUPS.c)
+
+
+@lru_cache(maxsize=128)
+def _counts_of(groups: int) -> Any:
+    newest = [
+        _STATES_OF.where(
+            _comments.c.site_id == bindparam(f"site{number}"), _comments.c.alike_key == bindparam(f"key{number}")
+        )
+        .order_by(_comments.c.id.desc())
+        .limit(_LIMIT)
+        .subquery()
+        for number in range(groups)
+    ]
+    rows = union_all(*(select(*one.c) for one in newest)).subquery()
+    return select(*rows.c, func.count()).group_by(*rows.c)
+
+
+def alike_page(
+    session: Session, group: Group, *, but: uuid.UUID, state: State | None, limit: int, after: uuid.UUID | None
+) -> Sequence[Row[Any]]:
+    """One page of a group, newest first, behind the comment ``after``, without the comment ``but``."""
+    names = ("id", "thread_id", "author_name", "state", "version", "created_at", "exact", "sketch", "body", "risk")
+    statement = select(*(_comments.c[name] for name in names)).where(*_OF_GROUP, _comments.c.id != but)
+    if state is not None:
+        statement = statement.where(_in_state(state))
+    if after is not None:
+        statement = statement.where(_comments.c.id < after)
+    statement = statement.order_by(_comments.c.id.desc()).limit(limit)
+    return session.execute(statement, {"site": group[0], "key": group[1]}).all()
+
+
+def ids_of_group(
+    session: Session, group: Group, state: State, until: datetime | None, limit: int
+) -> Sequence[uuid.UUID]:
+    """The oldest comments of a group in a state; with ``until``, those that nobody wrote or edited after it."""
+    statement = select(_comments.c.id).where(*_OF_GROUP, _in_state(state))
+    if until is not None:
+        statement = statement.where(func.coalesce(_comments.c.edited_at, _comments.c.created_at) <= until)
+    statement = statement.order_by(_comments.c.id).limit(limit)
+    return session.scalars(statement, {"site": group[0], "key": group[1]}).all()
 
 
 def recent_of_network(session: Session, site_id: uuid.UUID, network_key: bytes, since: datetime, limit: int) -> int:
@@ -492,7 +613,7 @@ def count_for_authors(session: Session, moves: Iterable[tuple[uuid.UUID, State |
 
 @dataclass(frozen=True, slots=True)
 class QueueQuery:
-    """What is asked of the queue; None means "any". ``sites`` None: all sites."""
+    """What is asked of the queue; None means "any". ``sites`` None: all sites. ``alike``: a comment and its key."""
 
     sites: frozenset[uuid.UUID] | None
     state: State
@@ -505,6 +626,7 @@ class QueueQuery:
     before: datetime | None = None
     after: datetime | None = None
     claimed: str | None = None
+    alike: tuple[uuid.UUID, bytes | None] | None = None
     me: str = ""
     now: datetime | None = None
 
@@ -512,7 +634,7 @@ class QueueQuery:
 _QUEUED = (
     *("id", "site_id", "thread_id", "parent_id", "author_id", "author_name", "author_url", "author_proven", "avatar"),
     *("email_domain", "body", "body_html", "state", "version", "created_at", "edited_at", "risk", "scores", "reasons"),
-    *("reports", "claimed_name", "claimed_until"),
+    *("reports", "claimed_name", "claimed_until", "alike_key"),
 )
 _SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
 
@@ -535,7 +657,7 @@ def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
     if query.sites is not None and len(query.sites) != 1:
         return None
     filters = (query.thread, query.text, query.author, query.signal, query.min_risk, query.reported)
-    if any(one is not None for one in (*filters, query.before, query.after, query.claimed)):
+    if any(one is not None for one in (*filters, query.before, query.after, query.claimed, query.alike)):
         return None
     return list(query.sites or ())
 
@@ -573,6 +695,8 @@ def _of_site(sites: Sequence[uuid.UUID]) -> dict[str, Any]:
 def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
     # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
     conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
+    if query.alike is not None:
+        conditions = [_in_state(query.state)]
     if query.sites is not None:
         one = len(query.sites) == 1
         conditions.append(
@@ -586,6 +710,9 @@ def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
         conditions.append(exists().where(of_signal))
     if query.claimed is not None:
         conditions.append(_claim_condition(query))
+    if query.alike is not None:
+        own, key = query.alike
+        conditions.append(Comment.id == own if key is None else Comment.alike_key == key)
     return select(Comment).where(and_(*conditions))
 
 
@@ -676,9 +803,10 @@ class Surroundings:
     authors: Mapping[uuid.UUID, Row[Any]]
     parents: Mapping[uuid.UUID, Row[Any]]
     signals: Mapping[uuid.UUID, list[Row[Any]]]
+    alike: Mapping[Group, Mapping[str, int]]
 
 
-_SIGNALS = select(*(_signals.c[name] for name in ("comment_id", "name", "weight", "available", "evidence")))
+_SIGNALS = select(*(_signals.c[name] for name in ("comment_id", "name", "weight", "available", "evidence", "forces")))
 _SIGNALS = _SIGNALS.where(_signals.c.comment_id.in_(_IDS)).order_by(_signals.c.name)
 _RECORDS = select(*(_authors.c[name] for name in ("id", "approved", "rejected", "spam")))
 _RECORDS = _RECORDS.where(_authors.c.id.in_(_IDS))
@@ -687,7 +815,7 @@ _PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
 
 
 def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
-    """Sites, threads, authors, parents and signals of the comments, in five queries whatever their number."""
+    """Sites, threads, authors, parents, signals and groups of the comments, in few queries whatever their number."""
     signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
     for row in session.execute(_SIGNALS, {"ids": list(signals)}):
         signals[row.comment_id].append(row)
@@ -697,6 +825,7 @@ def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) ->
         authors=_by_id(session, _RECORDS, {comment.author_id for comment in comments}),
         parents=_by_id(session, _PARENTS, {comment.parent_id for comment in comments if comment.parent_id}),
         signals=signals,
+        alike=count_groups(session, [(one.site_id, one.alike_key) for one in comments if one.alike_key]),
     )
 
 

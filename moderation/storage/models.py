@@ -115,7 +115,8 @@ class Comment(Base):
     """A reader's reply.
 
     ``shown`` is whether readers see it: approved, and everything above it shown; or deleted by its author with shown
-    replies below (then as an empty place). ``exact`` and the rows in ``fingerprints`` find the same and similar texts.
+    replies below (then as an empty place). ``exact`` finds the same texts. Comments of a site with one ``alike_key``
+    are alike: it is the ``exact`` of the text that began their group. ``sketch`` tells how much two have in common.
     """
 
     __tablename__ = "comments"
@@ -139,12 +140,14 @@ class Comment(Base):
     body_html: Mapped[str] = mapped_column(Text)
     renderer: Mapped[str] = mapped_column(String(64))
     exact: Mapped[bytes] = mapped_column(LargeBinary)
-    simhash: Mapped[int | None] = mapped_column(BigInteger)
+    sketch: Mapped[bytes | None] = mapped_column(LargeBinary)
+    alike_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(10), default=State.PENDING.value)
     shown: Mapped[bool] = mapped_column(default=False)
     risk: Mapped[float] = mapped_column(default=0.0)
     scores: Mapped[dict[str, float | None]] = mapped_column(Json, default=dict)
     reasons: Mapped[list[str]] = mapped_column(Json, default=list)
+    scorer_version: Mapped[str] = mapped_column(Text, default="", server_default="")
     votes: Mapped[int] = mapped_column(default=0)
     reports: Mapped[int] = mapped_column(default=0)
     claimed_by: Mapped[str | None] = mapped_column(String(64))
@@ -249,23 +252,28 @@ class Comment(Base):
             sqlite_where=text("email_index IS NOT NULL"),
             postgresql_where=text("email_index IS NOT NULL"),
         ),
+        Index("ix_comments_alike", "site_id", "alike_key", "id", "state"),
         Index("ix_comments_exact", "site_id", "exact", "created_at"),
         Index("ix_comments_network", "site_id", "network_key", "created_at"),
     )
 
 
 class Fingerprint(Base):
-    """One band of a comment's SimHash; two comments that share a band may be near-duplicates."""
+    """One band of the sketch of a comment that stands for its group; what shares a band with it may belong there."""
 
     __tablename__ = "fingerprints"
     site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
     band: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
-    __table_args__ = (_of_comment(), Index("ix_fingerprints_comment", "comment_id"))
+    __table_args__ = (
+        _of_comment(),
+        Index("ix_fingerprints_comment", "comment_id"),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class SignalRow(Base):
-    """What one signal said of a comment."""
+    """What one signal said of a comment. ``scores`` and ``forces`` are kept for judging it again."""
 
     __tablename__ = "signals"
     comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
@@ -274,6 +282,8 @@ class SignalRow(Base):
     weight: Mapped[float] = mapped_column(default=0.0)
     available: Mapped[bool] = mapped_column(default=True)
     evidence: Mapped[list[Any]] = mapped_column(Json, default=list)
+    scores: Mapped[dict[str, float]] = mapped_column(Json, default=dict, server_default=text("'{}'"))
+    forces: Mapped[str | None] = mapped_column(String(10))
     __table_args__ = (_of_comment(),)
 
 

@@ -4,7 +4,7 @@ import html
 import re
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import Action, State, state_after
-from moderation.errors import CallerError, Conflict, RateLimited, Unauthenticated
+from moderation.errors import CallerError, Conflict, Invalid, RateLimited, Unauthenticated
 from moderation.services import accounts, moderate, sites
-from moderation.services.moderate import QueueFilter
+from moderation.services.moderate import ALIKE_COUNTED, QueueFilter
 from moderation.web import guards, health, sessions
 from moderation.web.guards import parts
 
@@ -52,6 +52,9 @@ DONE = {
     "escalate": "The comment was escalated to an admin.",
     "undo": "Undone: the comment is where it was before.",
 }
+DONE_ALL = {**dict.fromkeys(DONE, "done."), "approve": "approved.", "reject": "rejected.", "spam": "marked as spam."}
+"""The same of several."""
+
 FAILED = {
     403: "That was not done: it needs a higher role, or an admin where the comment was escalated.",
     404: "That was not done: the comment is not there any more.",
@@ -62,6 +65,8 @@ FAILED = {
 _PUBLIC = {"console.log_in", "console.send_log_in"}
 _NOBODYS_SITE = uuid.UUID(int=0)
 _TAG = re.compile(r"<[^>]*>")
+_TOLD = ("decision", "did", "failed", "all", "left")
+"""Parts of an address that only tell what the last decision came to."""
 
 
 # --- who is it -------------------------------------------------------------------------------------------------
@@ -180,6 +185,31 @@ def item(comment_id: uuid.UUID) -> str:
     )
 
 
+@console.get("/comments/<id:comment_id>/alike")
+def alike(comment_id: uuid.UUID) -> str:
+    """The comments that are like one, and a form to decide on those that wait together."""
+    until = parts().clock()
+    whole = moderate.show_comment(parts(), _actor(), comment_id)
+    cursor = request.args.get("cursor")
+    guards.refuse_malformed(cursor or "")
+    found = moderate.list_alike(parts(), _actor(), comment_id, limit=PAGE_SIZE, cursor=cursor)
+    own = int(whole["state"] == State.PENDING.value)
+    return render_template(
+        "console/alike.html",
+        item={**whole, "reports": whole["reports_count"]},
+        total_text=alike_text(whole["alike"]),
+        found=found["items"],
+        waiting=min(moderate.MAX_BULK, whole["alike"]["by_state"][State.PENDING.value] + own),
+        most=moderate.MAX_BULK,
+        moves=_moves({**whole, "state": State.PENDING.value}, _own_sites()),
+        until=until.isoformat(),
+        back=url_for("console.alike", comment_id=comment_id),
+        next_url=_here_with(cursor=found["next"]) if found["next"] else None,
+        first_url=_here_with(cursor=None) if cursor else None,
+        flash=_flash(),
+    )
+
+
 def _filters() -> dict[str, str]:
     given = {name: request.args.get(name, "") for name in ("site", "state", "q", "sort")}
     guards.refuse_malformed("".join(given.values()))
@@ -236,15 +266,17 @@ def _back_urls(items: list[dict[str, Any]]) -> dict[uuid.UUID, str]:
 
 def _here_with(**changes: str | None) -> str:
     """This page's address without what only the last decision put there."""
-    query = {**request.args.to_dict(), "decision": None, "did": None, "failed": None, **changes}
+    query = {**request.args.to_dict(), **dict.fromkeys(_TOLD), **changes}
     kept = urlencode({name: value for name, value in query.items() if value})
     return request.path + (f"?{kept}" if kept else "")
 
 
 def _total_text(total: int) -> str:
-    if total >= 10_000:
-        return "10,000 comments or more"
-    return f"{total:,} comment" + ("" if total == 1 else "s")
+    return "10,000 comments or more" if total >= 10_000 else _number(total, "comment")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _empty_text(filters: dict[str, str]) -> str:
@@ -339,6 +371,23 @@ def decide(comment_id: uuid.UUID) -> AnyResponse:
     return _back(did=made["action"], decision=str(made["decision_id"]))
 
 
+@console.post("/comments/<id:comment_id>/alike/decisions")
+def decide_alike(comment_id: uuid.UUID) -> AnyResponse:
+    """Decide on a comment and those like it that waited when the page was made."""
+    form = {name: request.form.get(name, "") for name in ("action", "reason", "until")}
+    guards.refuse_malformed("".join(form.values()))
+    until = _time(form["until"])
+    try:
+        if until is None:
+            raise Invalid({"until": ["It is required."]})
+        done = moderate.decide_alike(parts(), _actor(), comment_id, form["action"], form["reason"], until=until)
+    except CallerError as error:
+        return _back(failed=str(error.status))
+    made = sum(1 for result in done["results"] if result["ok"])
+    health.count_decision(form["action"], made)
+    return _back(did=form["action"], all=str(made), left=str(done["left"]))
+
+
 @console.post("/decisions/<id:decision_id>/undo")
 def undo(decision_id: uuid.UUID) -> AnyResponse:
     """Take a decision back."""
@@ -364,7 +413,20 @@ def _flash() -> dict[str, Any] | None:
         return {"text": FAILED[failed], "bad": True, "undo": None, "back": ""}
     if did not in DONE:
         return None
+    made, left = request.args.get("all", type=int), request.args.get("left", default=0, type=int)
+    if made is not None:
+        text = f"{_number(made, 'comment')}: {DONE_ALL[did]}" + (f" {left:,} still wait." if left > 0 else "")
+        return {"text": text, "bad": False, "undo": None, "back": ""}
     return {"text": DONE[did], "bad": False, "undo": _uuid(request.args.get("decision")), "back": _here_with()}
+
+
+def _time(text: str) -> datetime | None:
+    """A time with its zone, as one of our pages wrote it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _uuid(text: str | None) -> uuid.UUID | None:
@@ -393,6 +455,26 @@ def excerpt(body_html: str, most: int) -> str:
     """The plain text of a comment's HTML, on one line, cut to ``most`` characters. Still to be escaped."""
     text = " ".join(html.unescape(_TAG.sub(" ", body_html)).split())
     return text if len(text) <= most else text[:most].rstrip() + "…"
+
+
+_ALIKE = {
+    "spam": "spam",
+    "rejected": "rejected",
+    "trashed": "in the trash",
+    "approved": "approved",
+    "pending": "waiting",
+}
+
+
+@console.app_template_filter("alike_text")
+def alike_text(alike: dict[str, Any]) -> str:
+    """``23 alike, 20 of them spam, 1 approved``."""
+    if not alike["count"]:
+        return "None alike"
+    told = [f"{alike['by_state'][state]} {said}" for state, said in _ALIKE.items() if alike["by_state"][state]]
+    told[:1] = [part.replace(" ", " of them ", 1) for part in told[:1]]
+    total = f"{alike['count']} or more alike" if alike["count"] >= ALIKE_COUNTED else f"{alike['count']} alike"
+    return ", ".join([total, *told])
 
 
 @console.app_template_filter("ago")

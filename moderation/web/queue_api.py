@@ -60,6 +60,23 @@ def decide_many(body: dict[str, Any]) -> Any:
     return done
 
 
+@calls.call("GET", "/comments/<id:comment_id>/alike", query=schemas.AlikeQuery, answer=schemas.AlikeList)
+def list_alike(comment_id: uuid.UUID, query: dict[str, Any]) -> Any:
+    """List the comments of the site that are the same or nearly so, in any thread and by anybody."""
+    return moderate.list_alike(guards.parts(), actor(), comment_id, **query)
+
+
+@calls.call(
+    "POST", "/comments/<id:comment_id>/alike/decisions", body=schemas.AlikeDecisionsIn, answer=schemas.AlikeResults,
+    example={"action": "spam", "reason": "advertising", "until": "2025-07-01T12:00:00Z"},
+)  # fmt: skip
+def decide_alike(comment_id: uuid.UUID, body: dict[str, Any]) -> Any:
+    """Decide together on a comment and all those like it that wait; up to 500 a call."""
+    done = moderate.decide_alike(guards.parts(), actor(), comment_id, **body)
+    health.count_decision(body["action"], sum(1 for result in done["results"] if result["ok"]))
+    return done
+
+
 @calls.call(
     "POST", "/decisions/<id:decision_id>/undo", body=schemas.Nothing, body_required=False, answer=schemas.DecisionMade,
     doc={"x-conflict": True},

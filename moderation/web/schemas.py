@@ -459,6 +459,7 @@ class QueueQuery(Paged):
     before = Time(load_default=None)
     after = Time(load_default=None)
     claimed = _choice(("me", "others", "none", "any"), load_default=None)
+    alike = Identifier(load_default=None, metadata={"description": "A comment: those like it, and itself."})
     sort = _choice(("oldest", "newest", "risk"), load_default="oldest")
 
 
@@ -489,10 +490,7 @@ class DecisionIn(_DecisionIn):
     expected_version = Whole(1, 2**31 - 1, load_default=None, allow_none=True)
 
 
-class DecisionsIn(_DecisionIn):
-    """What to do with up to 500 comments."""
-
-    ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+class _BulkIn(_DecisionIn):
     expected_versions = fields.Dict(
         keys=Identifier(),
         values=Whole(1, 2**31 - 1),
@@ -500,6 +498,28 @@ class DecisionsIn(_DecisionIn):
         allow_none=True,
         validate=validate.Length(0, MAX_IDS),
         metadata={"description": "Version by id, as seen. A comment that was edited since is left alone."},
+    )
+
+
+class DecisionsIn(_BulkIn):
+    """What to do with up to 500 comments."""
+
+    ids = fields.List(Identifier(), required=True, validate=validate.Length(1, MAX_IDS))
+
+
+class AlikeQuery(Paged):
+    """Which of the comments that are like this one, newest first."""
+
+    state = _choice(State, load_default=None)
+
+
+class AlikeDecisionsIn(_BulkIn):
+    """What to do with a comment and all those like it that are in ``expected_state``, by default ``pending``."""
+
+    until = Time(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "What came in or was edited later is left alone: nobody has seen it."},
     )
 
 
@@ -522,13 +542,41 @@ class StatsQuery(Request):
     days = WholeText(1, 366, load_default=30)
 
 
+_PLACES = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}}
+
+
+class Evidence(Schema):
+    """Why a signal fired, and the places in ``body`` that carry it: ``[start, end]``, the end exclusive."""
+
+    text = fields.String(required=True)
+    spans = fields.Raw(required=True, metadata={**_PLACES, "description": "In Unicode code points."})
+    spans_utf16 = fields.Raw(
+        required=True,
+        metadata={**_PLACES, "description": "The same places in UTF-16 code units, as JavaScript counts."},
+    )
+
+
 class Signal(Schema):
     """What one signal said."""
 
     name = fields.String(required=True)
     weight = fields.Float(required=True)
     available = fields.Boolean(required=True)
-    evidence = fields.Raw(required=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
+
+
+AlikeStates = Schema.from_dict(
+    {state.value: fields.Integer(required=True) for state in State if state is not State.DELETED},
+    name="AlikeStates",
+)
+
+
+class Alike(Schema):
+    """The other comments of the site that are the same or nearly so; 500 stands for that many or more."""
+
+    count = fields.Integer(required=True)
+    by_state = fields.Nested(AlikeStates, required=True)
+    group = fields.String(required=True, allow_none=True, metadata={"description": "The same for all that are alike."})
 
 
 class QueueAuthor(Schema):
@@ -593,6 +641,7 @@ class QueueItem(Schema):
     claimed_by = fields.String(required=True, allow_none=True)
     claimed_until = Time(required=True, allow_none=True)
     parent = fields.Nested(Parent, required=True, allow_none=True)
+    alike = fields.Nested(Alike, required=True)
 
 
 class ReportOut(Schema):
@@ -632,6 +681,9 @@ class CommentWhole(QueueItem):
 
     reports = fields.List(fields.Nested(ReportOut), required=True)  # type: ignore[assignment]
     reports_count = fields.Integer(required=True)
+    scored_by = fields.String(
+        required=True, allow_none=True, metadata={"description": "Version of the scorer that judged the text."}
+    )
     history = fields.List(fields.Nested(PastDecision), required=True)
     revisions = fields.List(fields.Nested(Revision), required=True)
 
@@ -683,6 +735,36 @@ class DecisionResults(Schema):
     """One result an id, in the order of the request."""
 
     results = fields.List(fields.Nested(DecisionResult), required=True)
+
+
+class AlikeItem(Schema):
+    """A comment that is like another one."""
+
+    id = Identifier(required=True)
+    thread = fields.Nested(QueueThread, required=True)
+    author = fields.Nested(ParentAuthor, required=True)
+    state = _choice(State, required=True)
+    version = fields.Integer(required=True)
+    created_at = Time(required=True)
+    similarity = fields.Float(
+        required=True,
+        metadata={"minimum": 0, "maximum": 1, "description": "Estimated, give or take 0.07; 1: the same."},
+    )
+    risk = fields.Float(required=True)
+    body = fields.String(required=True)
+
+
+class AlikeList(Schema):
+    """A page of the comments that are like one."""
+
+    items = fields.List(fields.Nested(AlikeItem), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class AlikeResults(DecisionResults):
+    """One result a comment, the oldest first; ``left`` are still in that state, counted up to 500."""
+
+    left = fields.Integer(required=True)
 
 
 class Email(Schema):
@@ -1051,7 +1133,7 @@ class RuleSignal(Schema):
 
     name = fields.String(required=True)
     weight = fields.Float(required=True)
-    evidence = fields.Raw(required=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
     forces = fields.String(required=True, allow_none=True)
     available = fields.Boolean(required=True)
 

@@ -27,6 +27,8 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("POST", "/queue/claims", {"site": "news"}, ACT),
     ("GET", "/comments/{comment}", None, SEE),
     ("POST", "/comments/{fresh}/decisions", {"action": "approve"}, ACT),
+    ("GET", "/comments/{comment}/alike", None, SEE),
+    ("POST", "/comments/{fresh}/alike/decisions", {"action": "approve"}, ACT),
     ("POST", "/comments/{comment}/reveal-email", {"reason": "A subpoena."}, RUN),
     ("POST", "/decisions/{decision}/undo", None, ACT),
     ("GET", "/audit?site=news", None, ACT),

@@ -57,6 +57,24 @@ def test_list_queue_walks_an_index_in_its_order(parts: Parts, people: Any, asked
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_alike_comments_are_read_by_their_index_alone(parts: Parts, people: Any) -> None:
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark that is long enough to be compared.")
+    done = [submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))["id"] for _ in range(2)]
+    for call in (
+        lambda: moderate.list_queue(parts, CLI, QueueFilter(alike=done[0])),
+        lambda: moderate.list_alike(parts, CLI, done[0], state="pending"),
+        lambda: moderate.decide_alike(parts, CLI, done[0], "spam"),
+    ):
+        steps = plans(parts, call)
+        walked = [step for step in steps if "(site_id=? AND alike_key=?" in step]
+        assert walked
+        assert not any("ix_comments_state" in step for step in steps)
+        assert not any(step.startswith("SCAN comments") for step in steps)
+    counted = plans(parts, lambda: moderate.show_comment(parts, CLI, done[0]))
+    assert any("USING COVERING INDEX ix_comments_alike (site_id=? AND alike_key=?)" in step for step in counted)
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 def test_feed_of_a_thread_reads_that_thread_alone(parts: Parts, people: Any) -> None:
     sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
     done = submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
