@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from moderation.domain.comment import State
 from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json, noticed
+from moderation.domain.scorer import Scorer, unanswered
 from moderation.domain.site import SiteSettings
 from moderation.scoring.pipeline import Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, distance, fingerprint
 from moderation.scoring.words import RuleRow, Rules, compile_rules
 from moderation.services.parts import Parts
-from moderation.storage import comments, rules
+from moderation.storage import comments, rules, scorers
 from moderation.storage.models import Site
 
 REPEATS_WITHIN = timedelta(days=30)
@@ -47,24 +49,34 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with what led to it."""
+    """A verdict with what led to it. ``scorers`` are those of the site; each has its signal among the others."""
 
     verdict: Verdict
     signals: tuple[Signal, ...]
     fingerprint: Fingerprint
+    scorers: tuple[Scorer, ...] = ()
+
+    @property
+    def asks_now(self) -> bool:
+        """Whether a scorer is to be asked within the request. Nobody is about what is spam already."""
+        return self.verdict.state is not State.SPAM and any(scorer.deadline_ms for scorer in self.scorers)
 
     def signal_rows(self) -> list[dict[str, Any]]:
-        """The signals as they are stored: those that found something, or could not be judged."""
-        return [
-            {
-                "name": signal.name,
-                "weight": signal.weight,
-                "available": signal.available,
-                "evidence": evidence_as_json(signal.evidence),
-            }
-            for signal in self.signals
-            if noticed(signal)
-        ]
+        """The signals as they are stored: those that found something, or could not be judged, or were asked for."""
+        asked = {scorer.signal for scorer in self.scorers}
+        return [signal_row(signal) for signal in self.signals if noticed(signal) or signal.name in asked]
+
+
+def signal_row(signal: Signal) -> dict[str, Any]:
+    """A signal as it is stored."""
+    return {
+        "name": signal.name,
+        "weight": signal.weight,
+        "available": signal.available,
+        "evidence": evidence_as_json(signal.evidence),
+        "scores": dict(signal.scores) or None,
+        "forces": signal.forces,
+    }
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
@@ -86,8 +98,9 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         ip_network=draft.ip_network,
         rules=rules_of_site(session, site),
     )
-    signals = parts.pipeline.signals(candidate)
-    return Judged(decide(signals, settings.decision_policy()), signals, print_)
+    asked = scorers_of_site(session, site)
+    signals = (*parts.pipeline.signals(candidate), *(unanswered(scorer) for scorer in asked))
+    return Judged(decide(signals, settings.decision_policy()), signals, print_, asked)
 
 
 def _record(session: Session, site_id: uuid.UUID, author_id: uuid.UUID | None, now: datetime) -> Record | None:
@@ -139,3 +152,14 @@ def rules_of_site(session: Session, site: Site) -> Rules:
 
 def _rows(stored: Sequence[Any]) -> list[RuleRow]:
     return [RuleRow(str(rule.id), rule.kind, rule.value, rule.action, rule.weight) for rule in stored]
+
+
+_scorers: dict[uuid.UUID, tuple[int, tuple[Scorer, ...]]] = {}
+
+
+def scorers_of_site(session: Session, site: Site) -> tuple[Scorer, ...]:
+    """A site's external scorers; kept in this process until the site's version grows, as with every change of them."""
+    known = _scorers.get(site.id)
+    if known is None or known[0] != site.version:
+        known = _scorers[site.id] = (site.version, scorers.scorers_of(session, site.id))
+    return known[1]
