@@ -268,15 +268,14 @@ def _address(value: Any) -> str:
     return value
 
 
-_ALL = frozenset(Kind)
+_ALL, _OPENAI = frozenset(Kind), frozenset({Kind.OPENAI_MODERATION, Kind.OPENAI_CHAT})
 OPTIONS: dict[str, Option] = {
     "thresholds": Option(_ALL, _thresholds),
     "max_weight": Option(_ALL, _share),
-    "language": Option(_ALL, _matching(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}", "It is a language like 'en'.")),
-    "model": Option(
-        frozenset({Kind.OPENAI_MODERATION, Kind.OPENAI_CHAT}),
-        _matching(r"[\x21-\x7e]{1,100}", "It is 1 to 100 visible ASCII characters."),
+    "language": Option(
+        _ALL - _OPENAI, _matching(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}", "It is a language like 'en'.")
     ),
+    "model": Option(_OPENAI, _matching(r"[\x21-\x7e]{1,100}", "It is 1 to 100 visible ASCII characters.")),
     "json_mode": Option(frozenset({Kind.OPENAI_CHAT}), _truth),
     "attributes": Option(frozenset({Kind.PERSPECTIVE}), _attributes),
     "blog": Option(frozenset({Kind.AKISMET}), _address),
