@@ -153,6 +153,7 @@ class _Worker:
             deleted = upkeep.delete_expired(session, now)
         with write() as session:
             deleted += upkeep.delete_old_events(session, now - timedelta(days=self._parts.settings.event_days))
+            deleted += upkeep.delete_stale_scorings(session)
             upkeep.refresh_plans(session)
         # A full batch: there may be more, which wait for the next turn of the loop.
         self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)

@@ -67,13 +67,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("comment_id", "scorer_id", name=op.f("uq_scorings_comment_id_scorer_id")),
     )
     with op.batch_alter_table("scorings", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_scorings_due",
-            ["scorer_id", "due_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'pending'"),
-            postgresql_where=sa.text("state = 'pending'"),
-        )
+        batch_op.create_index("ix_scorings_due", ["scorer_id", "state", "due_at", "id"], unique=False)
         batch_op.create_index(
             "ix_scorings_leased",
             ["scorer_id", "leased_until"],

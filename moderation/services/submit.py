@@ -95,7 +95,9 @@ def submit_comment(
         clean = _cleaned(parts, submission, settings)
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
-        may_ask = judged.asks_now and _is_below_rate(session, parts, site, "submit", client)
+        may_ask = judged.asks_now and not idempotency.is_known(session, parts, f"public:{site.key}", idem)
+        may_ask = may_ask and _is_below_rate(session, parts, site, "submit", client)
+        may_ask = may_ask and _has_its_place(session, site, settings, clean, submission.parent_id)
     if may_ask:
         question = _question(site, draft, 1, clean.key, clean.url)
         judged = asking.answered_in_time(parts, settings.decision_policy(), question, judged)
@@ -285,6 +287,20 @@ def _thread_for(session: Session, site: Site, settings: SiteSettings, clean: _Cl
     if not thread.open:
         raise Forbidden("This thread is closed for new comments.")
     return thread
+
+
+def _has_its_place(
+    session: Session, site: Site, settings: SiteSettings, clean: _Clean, parent_id: uuid.UUID | None
+) -> bool:
+    """Whether a comment would be taken where it is to stand; else nobody outside is bothered with it."""
+    thread = threads.thread_of_site(session, site.id, clean.key)
+    if thread is None:
+        return settings.open_threads and parent_id is None
+    try:
+        _parent_for(session, thread, parent_id)
+    except Invalid:
+        return False
+    return thread.open
 
 
 def _parent_for(session: Session, thread: Thread, parent_id: uuid.UUID | None) -> Comment | None:

@@ -425,14 +425,7 @@ class Scoring(Base):
         _of_comment(),
         UniqueConstraint("comment_id", "scorer_id"),
         _one_of("state", ("pending", "failed")),
-        Index(
-            "ix_scorings_due",
-            "scorer_id",
-            "due_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
+        Index("ix_scorings_due", "scorer_id", "state", "due_at", "id"),
         Index(
             "ix_scorings_leased",
             "scorer_id",

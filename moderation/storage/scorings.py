@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, func, insert, literal_column, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, func, insert, or_, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session
 
@@ -27,8 +27,6 @@ PENDING = "pending"
 FAILED = "failed"
 MAX_ERROR_CHARS = 200
 
-# Written out, not bound: a partial index is only used where the query says the same as it.
-_IS_PENDING = Scoring.state == literal_column("'pending'")
 _scorings, _scorers = cast("Table", Scoring.__table__), cast("Table", ScorerRow.__table__)
 _THERE = select(_scorers.c.id).where(_scorers.c.id.in_(bindparam("ids", expanding=True)))
 _THERE = _THERE.order_by(_scorers.c.id).with_for_update(read=True, key_share=True)
@@ -127,7 +125,7 @@ def _due_scorers(now: datetime, without: Collection[uuid.UUID]) -> Any:
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     free = or_(Scoring.leased_until.is_(None), Scoring.leased_until <= now)
-    return (_IS_PENDING, Scoring.due_at <= now, free)
+    return (Scoring.state == PENDING, Scoring.due_at <= now, free)
 
 
 def _out(session: Session, scorer_id: uuid.UUID, now: datetime) -> int:
@@ -223,3 +221,11 @@ def retry_failed(session: Session, scorer_id: uuid.UUID, now: datetime) -> int:
     failed = (_scorings.c.scorer_id == scorer_id, _scorings.c.state == FAILED)
     due = change(_scorings).where(*failed).values(state=PENDING, attempts=0, due_at=now)
     return len(session.execute(due.returning(_scorings.c.id)).all())
+
+
+def delete_stale(session: Session, limit: int) -> int:
+    """Delete up to ``limit`` of those that nobody waits for any more: decided on. How many these were."""
+    decided = select(Scoring.id).join(Comment, Comment.id == Scoring.comment_id)
+    decided = decided.where(Comment.state.not_in([state.value for state in WAITING])).limit(limit)
+    gone = delete(_scorings).where(_scorings.c.id.in_(decided)).returning(_scorings.c.id)
+    return len(session.execute(gone).all())

@@ -15,11 +15,13 @@ import sqlalchemy as sa
 from moderation.adapters.scorers.client import FAILURES
 from moderation.domain.actor import CLI
 from moderation.domain.scorer import WAITS_S
-from moderation.errors import RateLimited
+from moderation.errors import Forbidden, Invalid, RateLimited
 from moderation.services import deliver, moderate, scorers, scorings, sites, threads
 from moderation.services import submit as submitting
+from moderation.services.idempotency import Idempotency
 from moderation.services.parts import Parts
-from moderation.storage import audit
+from moderation.services.submit import Submission, submit_comment
+from moderation.storage import audit, upkeep
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Decision, Event, Scoring, SignalRow
 from tests.scorers.conftest import CALM, READER, Say, ScorerServer, saying, slowly
@@ -315,6 +317,18 @@ def test_decision_before_the_question_means_that_nobody_is_told_the_text(
     assert queued() == []
 
 
+def test_tidy_forgets_questions_about_what_was_decided_on(
+    parts: Parts, auto: None, post: Post, add_scorer: Add, server: ScorerServer
+) -> None:
+    made = add_scorer(server.url)
+    decided, waiting = post(), post("Another calm and useful remark, on ferries.")
+    scorers.change_scorer(parts, CLI, made["id"], state="disabled")
+    moderate.decide(parts, CLI, decided, "reject")
+    with write() as session:
+        assert upkeep.delete_stale_scorings(session) == 1
+    assert [one.comment_id for one in queued()] == [waiting]
+
+
 def test_comment_that_a_moderator_put_back_is_left_to_moderators(
     parts: Parts, auto: None, post: Post, add_scorer: Add, server: ScorerServer
 ) -> None:
@@ -534,6 +548,32 @@ def test_request_above_the_rate_bothers_no_scorer(
     post()
     with pytest.raises(RateLimited):
         post("Another remark.")
+    assert len(server.asked) == 1
+
+
+def test_repeat_under_a_known_key_bothers_no_scorer(
+    parts: Parts, auto: None, post: Post, add_scorer: Add, server: ScorerServer
+) -> None:
+    """Repeats are not counted by the limit, so that each would be a question for free."""
+    add_scorer(server.url, deadline_ms=2_000)
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A calm remark.", 60_000)
+    answers = [submit_comment(parts, "news", sent, READER, Idempotency("k", b"hash")) for _ in range(3)]
+    assert len({str(one["id"]) for one in answers}) == 1
+    assert len(server.asked) == 1
+
+
+def test_comment_that_is_refused_for_its_place_bothers_no_scorer(
+    parts: Parts, auto: None, post: Post, add_scorer: Add, server: ScorerServer
+) -> None:
+    add_scorer(server.url, deadline_ms=2_000)
+    post()
+    thread = sites.list_threads(parts, CLI, "news")["items"][0]
+    sites.change_thread(parts, CLI, "news", thread["id"], open=False)
+    policy(parts, open_threads=False)
+    for key, parent in (("a", None), ("b", None), ("b", uuid.uuid4()), ("a", uuid.uuid4())):
+        sent = Submission(key, None, None, parent, "Ana", None, None, None, "A calm remark.", 60_000)
+        with pytest.raises((Forbidden, Invalid)):
+            submit_comment(parts, "news", sent, READER)
     assert len(server.asked) == 1
 
 

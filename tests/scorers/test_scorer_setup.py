@@ -160,6 +160,26 @@ def test_try_scorer_says_what_it_says_and_stores_nothing(
         assert session.scalars(sa.select(Scoring)).all() == []
 
 
+def test_scorer_by_the_api_is_made_shown_and_refused(client: Any, people: Any, server: ScorerServer) -> None:
+    headers = people.bearer("admin")
+    body = {"site": "news", "name": "house", "kind": "http", "url": server.url, "options": {"max_weight": 1}}
+    made = client.post("/api/v1/scorers", json=body, headers=headers)
+    assert made.status_code == 201
+    assert made.get_json()["secret"].startswith("whsec_")
+    path = f"/api/v1/scorers/{made.get_json()['id']}"
+    shown = client.get(path, headers=headers).get_json()
+    assert (shown["options"], shown["has_secret"], "secret" in shown) == ({"max_weight": 1.0}, True, False)
+    tried = client.post(f"{path}/test", json={"text": "A text."}, headers=headers).get_json()
+    assert (tried["ok"], tried["scores"]) == (True, {"toxicity": 0.02})
+    assert client.post("/api/v1/scorers", json=body, headers=headers).status_code == 409
+    for changes in ({"url": "http://10.0.0.1/"}, {"options": {"colour": "red"}}, {"deadline_ms": 5_000}, {"name": "A"}):
+        answer = client.post("/api/v1/scorers", json={**body, "name": "new", **changes}, headers=headers)
+        assert answer.status_code == 422
+        assert answer.content_type == "application/problem+json"
+    assert client.delete(path, headers=headers).status_code == 204
+    assert client.get(path, headers=headers).status_code == 404
+
+
 def actor(site_id: uuid.UUID, role: Role) -> Actor:
     return Actor("token", "1", "somebody", {site_id: role})
 
