@@ -6,13 +6,16 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from moderation.adapters.safe_http import Sender
 from moderation.adapters.scorers.client import FAILURES
+from moderation.adapters.scorers.client import Client as ScorerClient
 from moderation.domain.actor import CLI
 from moderation.domain.scorer import WAITS_S
 from moderation.errors import Forbidden, Invalid, RateLimited
@@ -494,6 +497,41 @@ def test_answers_edits_and_decisions_at_once_never_deadlock(
     assert [row(one).state for one in ids[3:]] == ["approved"] * 3
 
 
+def test_submit_while_scorers_come_and_go_takes_every_comment(
+    app: Any, parts: Parts, auto: None, post: Post, add_scorer: Add, server: ScorerServer
+) -> None:
+    """A scorer that is removed between the judging of a comment and its storing breaks no reference."""
+    errors: list[BaseException] = []
+
+    def run(job: Callable[[], None]) -> None:
+        with app.app_context():
+            try:
+                job()
+            except BaseException as error:
+                errors.append(error)
+
+    def write_much(who: int) -> None:
+        for number in range(8):
+            post(f"A calm and useful remark on harbour number {who * 10 + number} of the town.")
+
+    def come_and_go() -> None:
+        for number in range(8):
+            made = add_scorer(server.url, f"s{number}")
+            time.sleep(0.02)
+            scorers.remove_scorer(parts, CLI, made["id"])
+
+    def ask() -> None:
+        for _ in range(10):
+            scorings.ask_due(parts)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, [lambda: write_much(1), lambda: write_much(2), come_and_go, ask]))
+    assert errors == []
+    with read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Comment)) == 16
+    assert queued() == []
+
+
 # --- within the request ---------------------------------------------------------------------------------------------
 
 
@@ -513,14 +551,14 @@ def test_answer_in_time_approves_at_once(
 def test_answer_that_is_late_costs_the_deadline_and_no_more(
     parts: Parts, auto: None, post: Post, add_scorer: Add, scorer_servers: Servers
 ) -> None:
-    slow = scorer_servers(slowly(1.5, saying(CALM)))
+    slow = scorer_servers(slowly(4, saying(CALM)))
     for name in ("one", "two", "three"):
         add_scorer(slow.url, name, deadline_ms=300)
     add_scorer(slow.url, "later")
     warm = post("A first remark, to load what is loaded once.")
     started = time.monotonic()
     comment_id = post()
-    assert time.monotonic() - started < 0.3 + 0.5
+    assert 0.3 < time.monotonic() - started < 0.3 + 1.5
     assert row(comment_id).state == row(warm).state == "pending"
     assert len([one for one in queued() if one.comment_id == comment_id]) == 4
     assert len(slow.asked) == 6
@@ -533,10 +571,27 @@ def test_scorer_that_keeps_failing_costs_no_wait_any_more(
     add_scorer(slow.url, deadline_ms=200)
     for number in range(FAILURES):
         post(f"A calm and useful remark on harbour number {number} of the town.")
-    started = time.monotonic()
     comment_id = post()
-    assert time.monotonic() - started < 0.2
     assert len(slow.asked) == FAILURES
+    assert row(comment_id).state == "pending"
+    assert len([one for one in queued() if one.comment_id == comment_id]) == 1
+
+
+def test_question_that_hangs_beyond_its_own_time_does_not_hold_the_request(
+    parts: Parts, auto: None, people: Any, add_scorer: Add
+) -> None:
+    """Whatever keeps a thread (a resolver, a busy machine), the request goes on at the deadline."""
+
+    class Stuck(Sender):
+        def post(self, *_args: Any, **_more: Any) -> Any:
+            time.sleep(5)
+
+    add_scorer("http://127.0.0.1:9/", deadline_ms=300)
+    stuck = replace(parts, scorers=ScorerClient(Stuck()))
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A calm remark.", 60_000)
+    started = time.monotonic()
+    comment_id = submit_comment(stuck, "news", sent, READER)["id"]
+    assert time.monotonic() - started < 2.5
     assert row(comment_id).state == "pending"
 
 
