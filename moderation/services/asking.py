@@ -1,6 +1,6 @@
 """External scorers, asked: within a reader's request as far as a deadline allows, or later by the worker.
 
-Nothing here runs inside a transaction. What a scorer does not answer in time is "unavailable", and the policy holds
+Nobody is waited for inside a transaction. What a scorer does not answer in time is "unavailable", and the policy holds
 the comment.
 """
 
@@ -115,7 +115,8 @@ def _answers(parts: Parts, asked: Sequence[Scorer], question: Question) -> dict[
 
 def _note(scorer: Scorer, outcome: str, started: float, error: str = "") -> None:
     ASKED.labels(str(scorer.id), outcome).inc()
-    if outcome != "skipped":
-        SECONDS.labels(str(scorer.id)).observe(time.monotonic() - started)
+    if outcome == "skipped":
+        return
+    SECONDS.labels(str(scorer.id)).observe(time.monotonic() - started)
     if error:
         _log.warning("scorer unavailable", scorer=str(scorer.id), error=error)
