@@ -5,6 +5,7 @@ from flask import Flask
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
 from moderation.adapters.sanitizer import Renderer
+from moderation.adapters.scorers.client import MAX_ANSWER_BYTES, Client
 from moderation.adapters.vault import Vault
 from moderation.scoring.pipeline import Pipeline
 from moderation.services.parts import Clock, Parts, utc_now
@@ -32,6 +33,13 @@ def create_app(
             allow_networks=settings.webhook_allow_networks,
             allow_http=settings.webhook_allow_http,
             timeout_s=settings.webhook_timeout_s,
+        ),
+        scorers=Client(
+            Sender(
+                allow_networks=settings.scorer_allow_networks,
+                timeout_s=settings.scorer_timeout_s,
+                max_body_bytes=MAX_ANSWER_BYTES,
+            )
         ),
         clock=clock,
     )

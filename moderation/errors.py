@@ -16,7 +16,8 @@
     ├── Unavailable            a part is away for now; 503, or a held comment
     │   ├── StorageUnavailable
     │   └── OutboundFailed     a request to somebody else's server did not come to an answer
-    │       └── OutboundRefused    ... because the address is not one that we connect to
+    │       ├── OutboundRefused    ... because the address is not one that we connect to
+    │       └── ScorerUnavailable  ... or to one that an external scorer should give
     └── Bug                    a promise between our own parts was broken; 500
     SettingsError              refuses to start; names the setting
 
@@ -146,6 +147,20 @@ class OutboundRefused(OutboundFailed):
 
     def __init__(self) -> None:
         super().__init__("This address is not allowed as a target.")
+
+
+class ScorerUnavailable(OutboundFailed):
+    """An external scorer gave no usable answer.
+
+    Not ``asked``: it was left alone, because it failed too often lately or has enough to do. No ``is_fault``: it
+    answered as it should, but not finally. ``wait_s`` is how long it asked us to wait.
+    """
+
+    def __init__(self, detail: str, *, asked: bool = True, is_fault: bool = True, wait_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.asked = asked
+        self.is_fault = is_fault
+        self.wait_s = wait_s
 
 
 class Bug(ModerationError):

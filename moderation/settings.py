@@ -51,6 +51,8 @@ class Settings:
     webhook_allow_networks: tuple[Network, ...] = ()
     webhook_allow_http: bool = False
     webhook_timeout_s: float = 20.0
+    scorer_allow_networks: tuple[Network, ...] = ()
+    scorer_timeout_s: float = 20.0
     worker_threads: int = 8
     proxy_hops: int = 0
     sanitizer: str = "bleach"
@@ -94,9 +96,11 @@ def read_settings() -> Settings:
         secret_key=_key("SECRET_KEY", read.key("SECRET_KEY", home)),
         encryption_keys=_keyring(read.key("ENCRYPTION_KEYS", home)),
         index_key=_key("INDEX_KEY", read.key("INDEX_KEY", home)),
-        webhook_allow_networks=_networks(read("WEBHOOK_ALLOW_NETWORKS", env.list, [])),
+        webhook_allow_networks=_networks("WEBHOOK_ALLOW_NETWORKS", read("WEBHOOK_ALLOW_NETWORKS", env.list, [])),
         webhook_allow_http=read("WEBHOOK_ALLOW_HTTP", env.bool, False),
         webhook_timeout_s=read("WEBHOOK_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
+        scorer_allow_networks=_networks("SCORER_ALLOW_NETWORKS", read("SCORER_ALLOW_NETWORKS", env.list, [])),
+        scorer_timeout_s=read("SCORER_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
         worker_threads=read("WORKER_THREADS", env.int, 8, validate.Range(1, 64)),
         proxy_hops=read("PROXY_HOPS", env.int, 0, validate.Range(0, 5)),
         sanitizer=read("SANITIZER", env.str, "bleach", validate.OneOf(["bleach", "nh3"])),
@@ -167,11 +171,11 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _networks(values: list[str]) -> tuple[Network, ...]:
+def _networks(name: str, values: list[str]) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(value.strip()) for value in values if value.strip())
     except ValueError as error:
-        raise SettingsError(f"{PREFIX}WEBHOOK_ALLOW_NETWORKS: {error}. Use e.g. '10.0.0.0/8,fd00::/8'.") from None
+        raise SettingsError(f"{PREFIX}{name}: {error}. Use e.g. '10.0.0.0/8,fd00::/8'.") from None
 
 
 def _key(name: str, value: str) -> bytes:

@@ -1,7 +1,8 @@
-"""The delivery worker: one loop that leases, threads that send and settle.
+"""The worker: a loop that leases deliveries, threads that send and settle; and the same beside it for external scorers.
 
-The loop hands out no more runs than there are threads, and an endpoint is in one run at a time: a slow receiver holds
-one thread. What is leased when the process is killed comes back when its lease ends.
+A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread.
+Scorers have a loop and threads of their own, so that a slow one delays no delivery. What is leased when the process is
+killed comes back when its lease ends.
 """
 
 import os
@@ -17,14 +18,18 @@ import structlog
 from flask import Flask
 
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver
+from moderation.services import deliver, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
 from moderation.storage.outbox import Run
+from moderation.storage.scorings import Leased
 
 POLL_S = 0.5
-"""Longest time between an event and its first try, while a thread is free."""
+"""Longest time between an event, or a comment to be asked about, and its first try, while a thread is free."""
+
+ASKING_THREADS = 8
+"""How many external scorers' answers are waited for at the same time."""
 
 BEAT_S = 5.0
 TIDY_S = 600.0
@@ -38,12 +43,15 @@ _log = structlog.get_logger("moderation.worker")
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Deliver until ``stop`` is set; then finish what is being sent, for 10 s at most.
+    """Deliver, and ask external scorers, until ``stop`` is set; then finish what is being sent, for 10 s at most.
 
     Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
     work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
     """
+    asking = _Asking(app, stop)
+    asking.start()
     _Worker(app, stop).loop()
+    asking.join(GRACE_S)
 
 
 def stop_on_signals() -> threading.Event:
@@ -145,6 +153,7 @@ class _Worker:
             deleted = upkeep.delete_expired(session, now)
         with write() as session:
             deleted += upkeep.delete_old_events(session, now - timedelta(days=self._parts.settings.event_days))
+            deleted += upkeep.delete_stale_scorings(session)
             upkeep.refresh_plans(session)
         # A full batch: there may be more, which wait for the next turn of the loop.
         self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)
@@ -175,3 +184,65 @@ class _Worker:
                 _log.error("run failed", endpoint=str(leased.endpoint_id), error=type(error).__name__)
             finally:
                 self._done.put(None)
+
+
+class _Asking(threading.Thread):
+    """The loop that asks external scorers. Each question has a thread of its own, ``ASKING_THREADS`` at most."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__(name="asking", daemon=True)
+        self._app = app
+        self._stop_asked = stop
+        self._parts: Parts = app.extensions["moderation"]
+        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._busy = 0
+        self._failures = 0
+
+    def run(self) -> None:
+        """Ask until the worker is to stop, then wait for what is being asked. Never raises."""
+        with self._app.app_context():
+            while not self._stop_asked.is_set():
+                self._wait(self._step())
+        end = time.monotonic() + GRACE_S
+        while self._busy and (left_s := end - time.monotonic()) > 0:
+            self._collect(left_s)
+
+    def _step(self) -> float:
+        """Lease what is due and start asking; returns how long to wait, in seconds."""
+        free = ASKING_THREADS - self._busy
+        try:
+            leased = scorings.lease_due(self._parts, limit=free) if free else []
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
+            self._failures += 1
+            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            _log.error("scorers not asked", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        for one in leased:
+            self._busy += 1
+            threading.Thread(target=self._carry_out, args=(one,), name="asking", daemon=True).start()
+        return POLL_S
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, after a failure for all of the time, otherwise at most until a thread is free."""
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            if self._collect(min(left_s, POLL_S)) and not self._failures:
+                return
+
+    def _collect(self, timeout_s: float) -> bool:
+        try:
+            self._done.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        self._busy -= 1
+        return True
+
+    def _carry_out(self, leased: Leased) -> None:
+        try:
+            with self._app.app_context():
+                scorings.carry_out(self._parts, leased)
+        except Exception as error:  # noqa: BLE001 (the lease ends by itself)
+            _log.error("scoring failed", scorer=str(leased.scorer.id), error=type(error).__name__)
+        finally:
+            self._done.put(None)

@@ -120,6 +120,8 @@ def make_settings(home: Path, database_url: str, **changes: Any) -> Settings:
         "webhook_allow_networks": (ip_network("127.0.0.0/8"),),
         "webhook_allow_http": True,
         "webhook_timeout_s": 2.0,
+        "scorer_allow_networks": (ip_network("127.0.0.0/8"),),
+        "scorer_timeout_s": 2.0,
         **changes,
     }
     return Settings(**values)

@@ -47,6 +47,7 @@ def test_read_settings_with_keys_alone_has_the_defaults(tmp_path: Path) -> None:
     assert settings.is_sqlite
     assert not settings.is_https
     assert (settings.webhook_allow_networks, settings.webhook_allow_http, settings.demo) == ((), False, False)
+    assert settings.scorer_allow_networks == ()
     assert settings.secret_key == base64.b64decode(KEY)
     assert settings.encryption_keys == (("k1", base64.b64decode(KEY)),)
 
@@ -59,6 +60,8 @@ def test_read_settings_of_every_kind_is_typed(env: pytest.MonkeyPatch, tmp_path:
         "WEBHOOK_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8",
         "WEBHOOK_ALLOW_HTTP": "true",
         "WEBHOOK_TIMEOUT_S": "2.5",
+        "SCORER_ALLOW_NETWORKS": "192.168.7.0/24",
+        "SCORER_TIMEOUT_S": "7.5",
         "WORKER_THREADS": "3",
         "SANITIZER": "nh3",
         "LOG_LEVEL": "DEBUG",
@@ -73,6 +76,7 @@ def test_read_settings_of_every_kind_is_typed(env: pytest.MonkeyPatch, tmp_path:
     assert not settings.is_sqlite
     assert settings.webhook_allow_networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     assert (settings.webhook_allow_http, settings.webhook_timeout_s, settings.worker_threads) == (True, 2.5, 3)
+    assert (settings.scorer_allow_networks, settings.scorer_timeout_s) == ((ip_network("192.168.7.0/24"),), 7.5)
 
 
 @pytest.mark.parametrize("name", KEY_FILES)
@@ -204,6 +208,9 @@ def test_read_settings_with_unknown_name_refuses(env: pytest.MonkeyPatch, name: 
         ("WEBHOOK_TIMEOUT_S", "61"),
         ("WEBHOOK_TIMEOUT_S", "nan"),
         ("WEBHOOK_TIMEOUT_S", "soon"),
+        ("SCORER_ALLOW_NETWORKS", "127.0.0.1/8"),
+        ("SCORER_TIMEOUT_S", "0"),
+        ("SCORER_TIMEOUT_S", "61"),
         ("WORKER_THREADS", "0"),
         ("WORKER_THREADS", "65"),
         ("WORKER_THREADS", "many"),
@@ -279,7 +286,9 @@ def test_example_file_has_two_lines_of_prose_for_each_setting() -> None:
         assert all(line.startswith("# ") for line in prose), setting
 
 
-@pytest.mark.parametrize("name", ["WEBHOOK_ALLOW_NETWORKS", "WEBHOOK_ALLOW_HTTP", "PROXY_HOPS", "DEMO"])
+@pytest.mark.parametrize(
+    "name", ["WEBHOOK_ALLOW_NETWORKS", "WEBHOOK_ALLOW_HTTP", "SCORER_ALLOW_NETWORKS", "PROXY_HOPS", "DEMO"]
+)
 def test_example_file_calls_dangerous_settings_dangerous(name: str) -> None:
     (block,) = [block for block in EXAMPLE.read_text().split("\n\n") if f"#{PREFIX}{name}=" in block]
     assert "DANGEROUS" in block

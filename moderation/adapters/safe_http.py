@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -89,12 +89,19 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered. ``snippet`` is the start of its body, hostile text of up to 300 characters."""
+    """What a server answered. ``snippet`` is the start of its body, hostile text of up to 300 characters.
+
+    ``body`` is all that was read of it; not ``is_whole`` where it broke off, took too long or is too large.
+    ``headers`` has lower-case names.
+    """
 
     status: int
     retry_after: str | None
     snippet: str
     duration_ms: int
+    body: bytes = field(default=b"", repr=False)
+    is_whole: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,8 @@ class Sender:
 
     ``allow_networks`` are reachable although they are not global: there on any port, and by http too.
     ``allow_http`` lets http reach global addresses. ``timeout_s`` is the longest that a request takes in all,
-    whatever the server does. ``resolve`` and ``tls`` are seams for tests and for a private certificate authority.
+    whatever the server does, and ``max_body_bytes`` the most that is read of an answer. ``resolve`` and ``tls`` are
+    seams for tests and for a private certificate authority.
     """
 
     def __init__(
@@ -145,12 +153,14 @@ class Sender:
         allow_networks: Sequence[Network] = (),
         allow_http: bool = False,
         timeout_s: float = 20.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
         resolve: Resolve = system_resolve,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allow_networks = tuple(allow_networks)
         self._allow_http = allow_http
         self._timeout_s = timeout_s
+        self._max_body_bytes = max_body_bytes
         self._resolve = resolve
         self._tls = tls
 
@@ -169,19 +179,19 @@ class Sender:
             return
         self._judge(target, addresses)
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send one POST and return what was answered, whatever the status.
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float | None = None) -> Answer:
+        """Send one POST and return what was answered, whatever the status. ``timeout_s`` may shorten the sender's own.
 
         The status decides; a body that breaks off or takes too long is cut, not an error. Raises
         ``OutboundRefused`` for a target that is not allowed, ``OutboundFailed`` where no answer came.
         """
-        deadline = _Deadline(self._timeout_s)
+        deadline = _Deadline(min(self._timeout_s, self._timeout_s if timeout_s is None else timeout_s))
         target = _parse(url)
         request = _request(target, headers, body)
         addresses = self._addresses(target, deadline)
         self._judge(target, addresses)
         with _worded_errors(), self._connected(target, addresses, deadline) as sock:
-            return _exchange(sock, request, deadline)
+            return _exchange(sock, request, deadline, self._max_body_bytes)
 
     def _addresses(self, target: _Target, deadline: "_Deadline") -> list[Address]:
         with contextlib.suppress(ValueError):
@@ -363,20 +373,23 @@ def _connect(address: Address, port: int, timeout_s: float) -> socket.socket:
     return sock
 
 
-def _exchange(sock: socket.socket, request: bytes, deadline: _Deadline) -> Answer:
+def _exchange(sock: socket.socket, request: bytes, deadline: _Deadline, max_body_bytes: int) -> Answer:
     wire = _Wire(sock, deadline)
     # A server may answer, and close, before it has read all of the request; the answer counts.
     with contextlib.suppress(ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
         wire.send(request)
     response = _final_response(wire)
-    wire.budget = MAX_BODY_BYTES
-    body = _start_of_body(response)
+    wire.budget = max_body_bytes
+    body, is_whole = _body(response, max_body_bytes)
     retry_after = response.headers.get("Retry-After")
     return Answer(
         status=response.status,
         retry_after=str(retry_after)[:100] if retry_after is not None else None,
         snippet=_printable(body.decode("utf-8", "replace")),
         duration_ms=deadline.elapsed_ms(),
+        body=body,
+        is_whole=is_whole,
+        headers={name.lower(): str(value) for name, value in response.headers.items()},
     )
 
 
@@ -391,12 +404,20 @@ def _final_response(wire: _Wire) -> http.client.HTTPResponse:
         response.fp = None  # type: ignore[assignment]
 
 
-def _start_of_body(response: http.client.HTTPResponse) -> bytes:
-    body = b""
+def _body(response: http.client.HTTPResponse, most: int) -> tuple[bytes, bool]:
+    """Up to ``most`` bytes of the body, and whether that is all of it. Ends at the length that was announced: a server
+    need not close the connection.
+    """
+    body, announced = b"", response.length
+    wanted = most if announced is None else min(announced, most)
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-        while len(body) < MAX_BODY_BYTES and (piece := response.read1(MAX_BODY_BYTES - len(body))):
+        while len(body) < wanted:
+            piece = response.read1(wanted - len(body))
+            if not piece:
+                return body, announced is None
             body += piece
-    return body
+        return body, len(body) == announced
+    return body, False
 
 
 def _printable(text: str) -> str:

@@ -16,6 +16,9 @@ from moderation.domain.comment import State
 ATTRIBUTES = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack", "spam")
 """The names of the scores in a queue item, in the order of the contract."""
 
+EXTERNAL = "external:"
+"""What the name of an external scorer's signal begins with."""
+
 
 class Forces(StrEnum):
     """What a signal settles on its own, whatever the sum says."""
@@ -102,7 +105,7 @@ def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
     or the mode unknown. An attribute that no signal scores is None and holds nothing.
     """
     usable = [signal for signal in signals if is_usable(signal)]
-    missing = [signal.name for signal in signals if not is_usable(signal)] if len(usable) < len(signals) else []
+    missing = [_unjudged(signal) for signal in signals if not is_usable(signal)] if len(usable) < len(signals) else []
     risk = round(min(1.0, max(0.0, sum(signal.weight for signal in usable))), 4)
     state, why = _settle(usable, missing, risk, policy)
     causes = sorted((s for s in usable if s.weight > 0 and s.evidence), key=lambda s: -s.weight)
@@ -116,7 +119,7 @@ def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Polic
     if policy.auto_spam and not missing and risk >= policy.spam_from:
         return State.SPAM, [f"The risk of {risk:.2f} reaches this site's limit for spam, {policy.spam_from:.2f}."]
     why = spam + [f"{_plain(s.name)} asks for a moderator." for s in usable if s.forces is Forces.HOLD]
-    why += [f"{_plain(name)} could not be judged." for name in missing]
+    why += missing
     if policy.mode != "auto":
         return State.PENDING, [*why, "This site holds every comment."]
     if not risk < policy.approve_below:
@@ -124,6 +127,12 @@ def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Polic
     if why:
         return State.PENDING, why
     return State.APPROVED, [f"The risk of {risk:.2f} is below this site's limit, {policy.approve_below:.2f}."]
+
+
+def _unjudged(signal: Signal) -> str:
+    if signal.name.startswith(EXTERNAL) and signal.evidence:
+        return signal.evidence[0].text
+    return f"{_plain(signal.name)} could not be judged."
 
 
 def _plain(name: str) -> str:

@@ -62,6 +62,13 @@ def reserve(session: Session, parts: Parts, scope: str, idem: Idempotency | None
     return Reservation(scope, key_hash, row.id, _revived(json.loads(plain)))
 
 
+def is_known(session: Session, parts: Parts, scope: str, idem: Idempotency | None) -> bool:
+    """Whether there is a first answer already. Reads only; ``reserve`` has the last word."""
+    if idem is None:
+        return False
+    return keys.is_taken(session, scope, hashlib.sha256(idem.key.encode()).digest(), parts.clock())
+
+
 def settle(session: Session, parts: Parts, reservation: Reservation | None, answer: dict[str, Any]) -> None:
     """Keep the answer with the key, sealed, since it may hold a token."""
     if reservation is None:

@@ -11,7 +11,9 @@ from weakref import WeakValueDictionary
 import structlog
 from sqlalchemy.orm import Session
 
+from moderation.domain.comment import State
 from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json, noticed
+from moderation.domain.scorer import Scorer, unanswered
 from moderation.domain.site import SiteSettings
 from moderation.errors import Invalid
 from moderation.scoring.automod import BROKEN, Automod
@@ -21,7 +23,7 @@ from moderation.scoring.pipeline import OF_TEXT, Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, bands, fingerprint, similarity
 from moderation.scoring.words import RuleRow, Rules, compile_rules
 from moderation.services.parts import Parts
-from moderation.storage import comments, rules
+from moderation.storage import comments, rules, scorers
 from moderation.storage.models import Rule, Site, WordListRow
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Draft:
     honeypot: bool = False
     comment_id: uuid.UUID | None = None
     is_top_level: bool = True
+    is_edited: bool = False
     reports: int = 0
 
 
@@ -66,13 +69,19 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with what led to it."""
+    """A verdict with what led to it. ``scorers`` are those of the site; each has its signal among the others."""
 
     verdict: Verdict
     signals: tuple[Signal, ...]
     fingerprint: Fingerprint
     alike: Alike
     scorer_version: str
+    scorers: tuple[Scorer, ...] = ()
+
+    @property
+    def asks_now(self) -> bool:
+        """Whether a scorer is to be asked within the request. Nobody is about what is spam already."""
+        return self.verdict.state is not State.SPAM and any(scorer.deadline_ms for scorer in self.scorers)
 
     def signal_rows(self) -> list[dict[str, Any]]:
         """The signals as they are stored."""
@@ -88,18 +97,19 @@ def signal_rows(signals: Sequence[Signal]) -> list[dict[str, Any]]:
 
     Those that cannot be asked again are stored in any case, for the scores that they gave.
     """
-    return [
-        {
-            "name": signal.name,
-            "weight": signal.weight,
-            "available": signal.available,
-            "evidence": evidence_as_json(signal.evidence),
-            "scores": dict(signal.scores),
-            "forces": signal.forces,
-        }
-        for signal in signals
-        if noticed(signal) or signal.name not in OF_TEXT
-    ]
+    return [signal_row(signal) for signal in signals if noticed(signal) or signal.name not in OF_TEXT]
+
+
+def signal_row(signal: Signal) -> dict[str, Any]:
+    """A signal as it is stored."""
+    return {
+        "name": signal.name,
+        "weight": signal.weight,
+        "available": signal.available,
+        "evidence": evidence_as_json(signal.evidence),
+        "scores": dict(signal.scores),
+        "forces": signal.forces,
+    }
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
@@ -124,11 +134,13 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         rules=ruled.rules,
         automod=ruled.automod,
         is_top_level=draft.is_top_level,
-        is_edited=draft.comment_id is not None,
+        is_edited=draft.is_edited,
         reports=draft.reports,
     )
-    signals = parts.pipeline.signals(candidate)
-    return Judged(decide(signals, settings.decision_policy()), signals, print_, alike, parts.pipeline.version)
+    asked = scorers_of_site(session, site)
+    signals = (*parts.pipeline.signals(candidate), *(unanswered(scorer) for scorer in asked))
+    verdict = decide(signals, settings.decision_policy())
+    return Judged(verdict, signals, print_, alike, parts.pipeline.version, asked)
 
 
 def _record(session: Session, site_id: uuid.UUID, author_id: uuid.UUID | None, now: datetime) -> Record | None:
@@ -250,3 +262,14 @@ def rule_row(rule: Rule) -> RuleRow:
 def list_head(row: WordListRow) -> ListHead:
     """What holds for all entries of a stored list."""
     return ListHead(row.name, row.action, row.weight, row.language, row.exact, row.part)
+
+
+_scorers: dict[uuid.UUID, tuple[int, tuple[Scorer, ...]]] = {}
+
+
+def scorers_of_site(session: Session, site: Site) -> tuple[Scorer, ...]:
+    """A site's external scorers; kept in this process until the site's version grows, as with every change of them."""
+    known = _scorers.get(site.id)
+    if known is None or known[0] != site.version:
+        known = _scorers[site.id] = (site.version, scorers.scorers_of(session, site.id))
+    return known[1]

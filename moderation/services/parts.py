@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
 from moderation.adapters.sanitizer import Renderer
+from moderation.adapters.scorers.client import Client
 from moderation.adapters.vault import Vault
 from moderation.scoring.pipeline import Pipeline
 from moderation.settings import Settings
@@ -29,4 +30,5 @@ class Parts:
     renderer: Renderer
     pipeline: Pipeline
     sender: Sender
+    scorers: Client
     clock: Clock = utc_now

@@ -261,7 +261,7 @@ def _signal(row: Any) -> Signal:
         Evidence(one["text"], tuple(Span(start, end) for start, end in one.get("spans", []))) for one in row.evidence
     )
     forces = Forces(row.forces) if row.forces else None
-    return Signal(row.name, row.weight, evidence, row.scores or {}, forces, row.available)
+    return Signal(row.name, row.weight, evidence, row.scores, forces, row.available)
 
 
 def _in_order(signals: Sequence[Signal]) -> list[Signal]:

@@ -2,7 +2,7 @@
 
 The order of a submission: normalise once (what is judged is what is stored is what is shown) · gather facts and judge,
 in a read transaction · ONE write transaction: rate, idempotency key, thread, author, comment, signals, events, counts.
-No network anywhere in it.
+No network in either: external scorers that have a deadline are asked between the two.
 """
 
 import uuid
@@ -16,15 +16,16 @@ from moderation.domain.actor import POLICY
 from moderation.domain.comment import Action, State
 from moderation.domain.identity import canonical_email, email_domain, truncate_ip
 from moderation.domain.links import safe_url
+from moderation.domain.scorer import Question
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
-from moderation.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from moderation.scoring.repeats import bands
-from moderation.services import events, idempotency
+from moderation.services import asking, events, idempotency
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
-from moderation.storage import audit, comments, decisions, limits, reactions, sites, tallies, threads
+from moderation.storage import audit, comments, decisions, limits, reactions, scorings, sites, tallies, threads
 from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Comment, Site, Thread
 
@@ -95,6 +96,12 @@ def submit_comment(
         clean = _cleaned(parts, submission, settings)
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
+        may_ask = judged.asks_now and not idempotency.is_known(session, parts, f"public:{site.key}", idem)
+        may_ask = may_ask and _is_below_rate(session, parts, site, "submit", client)
+        may_ask = may_ask and _has_its_place(session, site, settings, clean, submission.parent_id)
+    if may_ask:
+        question = _question(site, draft, 1, clean.key, clean.url)
+        judged = asking.answered_in_time(parts, settings.decision_policy(), question, judged)
     with write() as session:
         reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
         if reservation is not None and reservation.known is not None:
@@ -110,11 +117,12 @@ def submit_comment(
         tallies.count(session, site.id, comment.created_at.date(), "submitted")
         events.tell(session, "comment.submitted", site.key, thread, comment, comment.created_at)
         if comment.state != State.PENDING.value:
-            _apply_policy(session, site, thread, comment, judged)
+            apply_policy(session, site, thread, comment, judged.verdict.reasons[0], comment.created_at)
+        asking.ask_later(session, comment, judged)
         answer = _answer(parts, site, comment, author_id)
         idempotency.settle(session, parts, reservation, answer)
         if comment.state != State.PENDING.value:
-            _audit_policy(parts, session, comment, judged)
+            audit_policy(parts, session, comment, judged.verdict.reasons[0], comment.created_at)
     return answer
 
 
@@ -131,6 +139,15 @@ def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
 def hit_rate(session: Session, parts: Parts, site: Site, kind: str, client: Client) -> None:
     """Count one request of this kind, in the caller's transaction. Raises ``RateLimited``."""
     limits.hit(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+
+
+def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client: Client) -> bool:
+    """Whether this request would be taken; else nobody outside is bothered with it."""
+    try:
+        limits.peek(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+    except RateLimited:
+        return False
+    return True
 
 
 def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
@@ -235,6 +252,22 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         filled_in_ms=submission.filled_in_ms,
         honeypot=bool(submission.honeypot),
         is_top_level=submission.parent_id is None,
+        comment_id=new_id(),
+    )
+
+
+def _question(site: Site, draft: Draft, version: int, thread_key: str, thread_url: str | None) -> Question:
+    """What external scorers may be told of a comment."""
+    return Question(
+        id=asking.message_id(draft.comment_id or new_id(), version),
+        site=site.key,
+        thread_key=thread_key,
+        text=draft.body,
+        site_url=site.origins[0] if site.origins else "",
+        page_url=thread_url,
+        author_name=draft.author_name,
+        author_url=draft.author_url,
+        ip_network=draft.ip_network,
     )
 
 
@@ -258,6 +291,20 @@ def _thread_for(session: Session, site: Site, settings: SiteSettings, clean: _Cl
     return thread
 
 
+def _has_its_place(
+    session: Session, site: Site, settings: SiteSettings, clean: _Clean, parent_id: uuid.UUID | None
+) -> bool:
+    """Whether a comment would be taken where it is to stand; else nobody outside is bothered with it."""
+    thread = threads.thread_of_site(session, site.id, clean.key)
+    if thread is None:
+        return settings.open_threads and parent_id is None
+    try:
+        _parent_for(session, thread, parent_id)
+    except Invalid:
+        return False
+    return thread.open
+
+
 def _parent_for(session: Session, thread: Thread, parent_id: uuid.UUID | None) -> Comment | None:
     if parent_id is None:
         return None
@@ -279,7 +326,7 @@ def _comment(
     judged: Judged,
 ) -> Comment:
     now = parts.clock()
-    comment_id = new_id()
+    comment_id = draft.comment_id or new_id()
     return Comment(
         id=comment_id,
         site_id=site.id,
@@ -330,16 +377,13 @@ _POLICY_ACTIONS = {State.APPROVED: Action.APPROVE, State.SPAM: Action.SPAM}
 _POLICY_EVENTS = {State.APPROVED: "comment.approved", State.SPAM: "comment.spam"}
 
 
-def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment, judged: Judged) -> None:
-    """The site's policy decided at once: keep the decision, count it, tell it, and show the comment if approved.
+def apply_policy(session: Session, site: Site, thread: Thread, comment: Comment, reason: str, now: datetime) -> None:
+    """The site's policy decided: keep the decision, count it, tell it, and show the comment if approved.
 
     Where it is approved, its thread has to be locked.
     """
     state = State(comment.state)
-    now = comment.edited_at or comment.created_at
-    decisions.add_decision(
-        session, comment, POLICY, _POLICY_ACTIONS[state], State.PENDING, state, judged.verdict.reasons[0], now
-    )
+    decisions.add_decision(session, comment, POLICY, _POLICY_ACTIONS[state], State.PENDING, state, reason, now)
     comments.count_for_author(session, comment.author_id, None, state)
     tallies.count(session, site.id, now.date(), state.value)
     if state is State.APPROVED:
@@ -347,8 +391,10 @@ def _apply_policy(session: Session, site: Site, thread: Thread, comment: Comment
     events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
 
 
-def _audit_policy(parts: Parts, session: Session, comment: Comment, judged: Judged) -> None:
-    # The first reason is the policy's own. Those behind it may quote words of the text, which may have to go one day.
+def audit_policy(parts: Parts, session: Session, comment: Comment, reason: str, now: datetime) -> None:
+    """Write down that the policy decided. ``reason`` is the first of the verdict's, which is the policy's own: those
+    behind it may quote words of the text, which may have to go one day.
+    """
     audit.append(
         session,
         site_id=comment.site_id,
@@ -356,8 +402,8 @@ def _audit_policy(parts: Parts, session: Session, comment: Comment, judged: Judg
         action=f"comment.{comment.state}",
         object_kind="comment",
         object_id=str(comment.id),
-        reason=judged.verdict.reasons[0],
-        now=comment.edited_at or comment.created_at,
+        reason=reason,
+        now=now,
         key=parts.vault.audit_key,
     )
 
@@ -402,7 +448,13 @@ def edit_comment(
         source, html = _body(parts, problems, body, settings)
         if problems:
             raise Invalid(problems)
-        judged = judge(session, parts, site, settings, _draft_of_edit(parts, site, comment, source, html, client))
+        draft = _draft_of_edit(parts, site, comment, source, html, client)
+        judged = judge(session, parts, site, settings, draft)
+        may_ask = judged.asks_now and _is_below_rate(session, parts, site, "submit", client)
+        thread = _thread_of(session, comment) if may_ask else None
+    if thread is not None:
+        question = _question(site, draft, comment.version + 1, thread.key, thread.url)
+        judged = asking.answered_in_time(parts, settings.decision_policy(), question, judged)
     before = State(comment.state)
     if before is not State.APPROVED and judged.verdict.state is not _worse_than(before):
         judged = _kept_where_it_is(judged, before)
@@ -417,8 +469,10 @@ def edit_comment(
         if not comments.move_comment(session, comment, after, **values):
             raise Conflict("The comment was changed at the same moment. Load it again.")
         _forget_judgement(session, comment)
+        scorings.forget(session, comment)
         changed = _fresh(session, site.id, comment_id)
         comments.add_signals(session, changed, judged.signal_rows(), judged.bands())
+        asking.ask_later(session, changed, judged, may_approve=before is State.APPROVED)
         thread = _thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
         _after_edit(parts, session, site, thread, changed, judged, before)
@@ -439,15 +493,15 @@ def _after_edit(
     if after is before:
         if after is State.APPROVED:
             threads.touch_thread(session, thread.id)
-            _audit_policy(parts, session, comment, judged)
+            audit_policy(parts, session, comment, judged.verdict.reasons[0], comment.edited_at or comment.created_at)
         return
     now = comment.edited_at or comment.created_at
     if after in _POLICY_ACTIONS:
         if before is State.APPROVED:
             comments.refresh_shown(session, comment.id, before)
             comments.count_for_author(session, comment.author_id, before, State.PENDING)
-        _apply_policy(session, site, thread, comment, judged)
-        _audit_policy(parts, session, comment, judged)
+        apply_policy(session, site, thread, comment, judged.verdict.reasons[0], now)
+        audit_policy(parts, session, comment, judged.verdict.reasons[0], now)
         return
     comments.count_for_author(session, comment.author_id, before, after)
     comments.refresh_shown(session, comment.id, before)
@@ -469,6 +523,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         if not comments.move_comment(session, comment, State.DELETED, **erased_values(now, comment.version)):
             raise Conflict("The comment was changed at the same moment. Load it again.")
         _forget_judgement(session, comment)
+        scorings.forget(session, comment)
         comments.forget_revisions(session, comment)
         # A rejection or spam stays on the record: deleting in time would wipe it clean.
         if before is State.APPROVED:
@@ -542,6 +597,7 @@ def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html
         ip_network=truncate_ip(client.ip),
         comment_id=comment.id,
         is_top_level=comment.parent_id is None,
+        is_edited=True,
         reports=comment.reports,
     )
 
@@ -552,9 +608,7 @@ def _worse_than(state: State) -> State | None:
 
 
 def _kept_where_it_is(judged: Judged, state: State) -> Judged:
-    verdict = judged.verdict
-    kept = type(verdict)(state, verdict.risk, verdict.scores, verdict.reasons)
-    return replace(judged, verdict=kept)
+    return replace(judged, verdict=replace(judged.verdict, state=state))
 
 
 def _fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:

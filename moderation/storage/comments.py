@@ -67,6 +67,15 @@ _FORGET_SIGNALS, _FORGET_BANDS = (
 )
 _FORGET_REVISIONS = delete(_revisions).where(_revisions.c.comment_id == bindparam("of"))
 _COLUMNS = frozenset(column.key for column in _comments.columns)
+_SIGNALS_OF = select(_signals).where(_signals.c.comment_id == bindparam("of")).order_by(_signals.c.name)
+_FORGET_SIGNAL = delete(_signals).where(
+    _signals.c.comment_id == bindparam("of"), _signals.c.name == bindparam("called")
+)
+_REJUDGE = (
+    update(_comments)
+    .where(_comments.c.id == bindparam("of"))
+    .values({name: bindparam(f"to_{name}", type_=_comments.c[name].type) for name in ("risk", "scores", "reasons")})
+)
 
 
 def comment_of_site(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment | None:
@@ -138,6 +147,23 @@ def forget_signals(session: Session, comment: Comment) -> bool:
 def forget_bands(session: Session, comment_id: uuid.UUID) -> bool:
     """Let a comment stand for its group no longer; whether it did."""
     return bool(session.execute(_FORGET_BANDS, {"of": comment_id}).rowcount)  # type: ignore[attr-defined]
+
+
+def signals_of(session: Session, comment_id: uuid.UUID) -> Sequence[Row[Any]]:
+    """What the signals said of a comment, as it is stored, in the order of their names."""
+    return session.execute(_SIGNALS_OF, {"of": comment_id}).all()
+
+
+def replace_signal(session: Session, comment: Comment, signal: Mapping[str, Any]) -> None:
+    """Put what a signal says now in the place of what it said before."""
+    session.execute(_FORGET_SIGNAL, {"of": comment.id, "called": signal["name"]})
+    add_signals(session, comment, [signal], ())
+
+
+def rejudge(session: Session, comment: Comment, risk: float, scores: Mapping[str, Any], reasons: Sequence[str]) -> None:
+    """Store what the policy makes of a comment's signals now. Its state and version stay."""
+    values = {"risk": risk, "scores": scores, "reasons": reasons}
+    session.execute(_REJUDGE, {"of": comment.id, **{f"to_{name}": value for name, value in values.items()}})
 
 
 def add_revision(session: Session, comment: Comment, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Row, Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from moderation.domain.actor import Actor
+from moderation.domain.actor import POLICY, Actor
 from moderation.domain.comment import Action, State
 from moderation.storage.db import new_id
 from moderation.storage.models import Author, Comment, Decision
@@ -97,6 +97,13 @@ def latest_standing(session: Session, comment_id: uuid.UUID) -> uuid.UUID | None
     """The id of the newest decision on a comment that was not taken back."""
     statement = select(Decision.id).where(Decision.comment_id == comment_id, Decision.undone_at.is_(None))
     return session.scalar(statement.order_by(Decision.created_at.desc(), Decision.id.desc()).limit(1))
+
+
+def is_touched(session: Session, comment_id: uuid.UUID) -> bool:
+    """Whether anybody but the site's policy ever decided on a comment, or took a decision on it back."""
+    by_people = or_(Decision.actor_kind != POLICY.kind, Decision.undone_at.is_not(None))
+    statement = select(Decision.id).where(Decision.comment_id == comment_id, by_people).limit(1)
+    return session.scalar(statement) is not None
 
 
 def mark_undone(session: Session, decision_id: uuid.UUID, actor: Actor, now: datetime) -> bool:

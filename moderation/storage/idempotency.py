@@ -36,6 +36,12 @@ def take(
     return session.scalars(_FIND, mine).one()
 
 
+def is_taken(session: Session, scope: str, key_hash: bytes, now: datetime) -> bool:
+    """Whether somebody had the key before, and it has not expired."""
+    row: IdempotencyKey | None = session.scalar(_FIND, {"of_scope": scope, "of_hash": key_hash})
+    return row is not None and row.expires_at > now
+
+
 def keep_answer(session: Session, scope: str, key_hash: bytes, sealed: bytes) -> None:
     """Store the sealed answer with its key."""
     session.execute(_KEEP, {"of_scope": scope, "of_hash": key_hash, "sealed": sealed})

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from moderation.domain.comment import Action, State
+from moderation.domain.scorer import MAX_DEADLINE_MS, Kind
 from moderation.storage.db import Base, new_id
 from moderation.storage.types import BigKey, Id, Json, Utc
 
@@ -273,7 +274,7 @@ class Fingerprint(Base):
 
 
 class SignalRow(Base):
-    """What one signal said of a comment. ``scores`` and ``forces`` are kept for judging it again."""
+    """What one signal said of a comment. ``scores`` and ``forces`` let the policy decide on what is stored again."""
 
     __tablename__ = "signals"
     comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
@@ -428,6 +429,66 @@ class AutomodRow(Base):
     version: Mapped[int] = mapped_column(default=1)
     changed_at: Mapped[datetime] = mapped_column(Utc)
     __table_args__ = (_at_most("text", MAX_AUTOMOD_CHARS),)
+
+
+class ScorerRow(Base):
+    """An external scorer of a site; without a site, of all of them. The secret is sealed."""
+
+    __tablename__ = "scorers"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(30))
+    kind: Mapped[str] = mapped_column(String(20))
+    url: Mapped[str] = mapped_column(Text)
+    secret_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    options: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    deadline_ms: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(String(10), default="active")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        UniqueConstraint("site_id", "name"),
+        _one_of("kind", Kind),
+        _one_of("state", ("active", "disabled")),
+        CheckConstraint(f"deadline_ms >= 0 AND deadline_ms <= {MAX_DEADLINE_MS}", name="deadline_ms"),
+        _at_most("name", 30),
+        _at_most("url", 2000),
+    )
+
+
+class Scoring(Base):
+    """A comment about which a scorer is still to be asked, or did not answer in all its tries (``failed``).
+
+    Leased by a worker, and settled only by the holder of the lease. ``version`` is the comment's; ``may_approve``
+    says whether all that the comment was held for is among its stored signals.
+    """
+
+    __tablename__ = "scorings"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id)
+    scorer_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("scorers.id", ondelete="CASCADE"))
+    version: Mapped[int] = mapped_column()
+    may_approve: Mapped[bool] = mapped_column(default=True)
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(Utc)
+    lease_token: Mapped[uuid.UUID | None] = mapped_column(Id)
+    leased_until: Mapped[datetime | None] = mapped_column(Utc)
+    last_error: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (
+        _of_comment(),
+        UniqueConstraint("comment_id", "scorer_id"),
+        _one_of("state", ("pending", "failed")),
+        Index("ix_scorings_due", "scorer_id", "state", "due_at", "id"),
+        Index(
+            "ix_scorings_leased",
+            "scorer_id",
+            "leased_until",
+            sqlite_where=text("lease_token IS NOT NULL"),
+            postgresql_where=text("lease_token IS NOT NULL"),
+        ),
+    )
 
 
 class Moderator(Base):

@@ -11,14 +11,18 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from moderation.storage.models import Comment, Endpoint
+from moderation.storage.models import Comment, Endpoint, ScorerRow
 
 COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("comments", "email_sealed"): Comment.email_sealed,
     ("endpoints", "secret_sealed"): Endpoint.secret_sealed,
     ("endpoints", "previous_sealed"): Endpoint.previous_sealed,
+    ("scorers", "secret_sealed"): ScorerRow.secret_sealed,
 }
 """Every sealed column that lasts, by the names that are part of its associated data."""
+
+NO_SITE = uuid.UUID(int=0)
+"""What stands in the associated data for the site of something that holds for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def sealed_values(session: Session, place: tuple[str, str], limit: int, after: u
     table = column.class_
     query = select(table.id, table.site_id, column).where(column.is_not(None)).order_by(table.id).limit(limit)
     rows = session.execute(query if after is None else query.where(table.id > after))
-    return [Sealed(*row) for row in rows]
+    return [Sealed(row_id, site_id or NO_SITE, value) for row_id, site_id, value in rows]
 
 
 def replace_sealed(session: Session, place: tuple[str, str], old: Sealed, value: bytes) -> bool:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from moderation.services import accounts, deliver, sites
+from moderation.services import accounts, deliver, scorers, sites
 from moderation.web import guards, schemas
 from moderation.web.calls import Calls, actor, idempotency
 
@@ -52,6 +52,58 @@ def list_threads(query: dict[str, Any]) -> Any:
 def change_thread(thread_id: uuid.UUID, query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Close or open a thread for new comments, or give it another title."""
     return sites.change_thread(guards.parts(), actor(), query["site"], thread_id, **body)
+
+
+# --- external scorers ------------------------------------------------------------------------------------------------
+
+
+@calls.call("GET", "/scorers", query=schemas.ScopePaged, answer=schemas.ScorersOut)
+def list_scorers(query: dict[str, Any]) -> Any:
+    """List the external scorers of a site, or with `*` those for all sites."""
+    return scorers.list_scorers(guards.parts(), actor(), query["site"], limit=query["limit"], cursor=query["cursor"])
+
+
+@calls.call(
+    "POST", "/scorers", body=schemas.ScorerIn, answer=schemas.ScorerOut, status=201, creates=True,
+    doc={"x-conflict": True},
+    example={"site": "news", "name": "house", "kind": "http", "url": "https://scorer.example/", "deadline_ms": 0},
+)  # fmt: skip
+def add_scorer(body: dict[str, Any]) -> Any:
+    """Add an external scorer. A signing `secret` that the service makes is in this answer alone."""
+    site_key = body.pop("site")
+    return scorers.add_scorer(guards.parts(), actor(), site_key, **body, idem=idempotency())
+
+
+@calls.call("GET", "/scorers/<id:scorer_id>", answer=schemas.ScorerOut)
+def show_scorer(scorer_id: uuid.UUID) -> Any:
+    """Show an external scorer, without its secret."""
+    return scorers.show_scorer(guards.parts(), actor(), scorer_id)
+
+
+@calls.call("PATCH", "/scorers/<id:scorer_id>", body=schemas.ScorerChangeIn, answer=schemas.ScorerOut)
+def change_scorer(scorer_id: uuid.UUID, body: dict[str, Any]) -> Any:
+    """Change what is given, leave the rest. What waits for a disabled scorer goes on waiting."""
+    return scorers.change_scorer(guards.parts(), actor(), scorer_id, **body)
+
+
+@calls.call("DELETE", "/scorers/<id:scorer_id>", status=204)
+def remove_scorer(scorer_id: uuid.UUID) -> None:
+    """Remove an external scorer. Comments that wait for it are left to the moderators."""
+    scorers.remove_scorer(guards.parts(), actor(), scorer_id)
+
+
+@calls.call("POST", "/scorers/<id:scorer_id>/test", body=schemas.ScorerTestIn, answer=schemas.ScorerTestOut)
+def test_scorer(scorer_id: uuid.UUID, body: dict[str, Any]) -> Any:
+    """Ask a scorer about a text now. Nothing is stored."""
+    return scorers.try_scorer(guards.parts(), actor(), scorer_id, body["text"])
+
+
+@calls.call(
+    "POST", "/scorers/<id:scorer_id>/retry", body=schemas.Nothing, body_required=False, answer=schemas.ScorerRetriedOut
+)
+def retry_scorer(scorer_id: uuid.UUID, body: dict[str, Any]) -> Any:
+    """Ask a scorer again about the comments for which it never answered."""
+    return scorers.retry_scorer(guards.parts(), actor(), scorer_id)
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
+from moderation.domain.scorer import MAX_DEADLINE_MS, MAX_SECRET_CHARS, NAME_PATTERN, Kind
 from moderation.domain.site import RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
 from moderation.services.sites import MATCHES
@@ -1151,6 +1152,101 @@ class RuleTestOut(Schema):
 
     signals = fields.List(fields.Nested(RuleSignal), required=True)
     decision = fields.Nested(RuleTestDecision, required=True)
+
+
+ScorerThresholds = Request.from_dict({name: Number(0, 1) for name in ATTRIBUTES}, name="ScorerThresholds")
+
+
+class ScorerOptions(Request):
+    """Options of a scorer; which of them a kind has stands in the documentation of external scorers."""
+
+    thresholds = fields.Nested(ScorerThresholds)
+    max_weight = Number(0, 1)
+    language = Line(least=2, most=35)
+    model = Line(least=1, most=100)
+    json_mode = Truth()
+    attributes = fields.List(_choice(ATTRIBUTES), validate=validate.Length(1, len(ATTRIBUTES)))
+    blog = Line(least=1, most=300)
+    send_network = Truth()
+    send_name = Truth()
+    may_lower = Truth()
+
+
+def _deadline(**options: Any) -> Whole:
+    note = "How long a reader's request may wait for it; 0 leaves it to the worker."
+    return Whole(0, MAX_DEADLINE_MS, metadata={"description": note}, **options)
+
+
+class ScorerIn(Request):
+    """A new external scorer."""
+
+    site = _scope(required=True)
+    name = fields.String(
+        required=True, validate=validate.Regexp(NAME_PATTERN[:-1] + r"\Z"), metadata={"pattern": NAME_PATTERN}
+    )
+    kind = _choice(Kind, required=True)
+    url = Line(least=1, most=2000, required=True)
+    secret = Line(least=1, most=MAX_SECRET_CHARS, load_default=None)
+    options = fields.Nested(ScorerOptions, load_default=dict)
+    deadline_ms = _deadline(load_default=0)
+
+
+class ScorerChangeIn(Request):
+    """What to change of a scorer; ``options`` are replaced whole."""
+
+    url = Line(least=1, most=2000, load_default=None)
+    secret = Line(least=1, most=MAX_SECRET_CHARS, load_default=None)
+    options = fields.Nested(ScorerOptions, load_default=None)
+    deadline_ms = _deadline(load_default=None)
+    state = _choice(("active", "disabled"), load_default=None)
+
+
+class ScorerOut(Schema):
+    """An external scorer. ``secret`` is there once, where one was made."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = _choice(Kind, required=True)
+    url = fields.String(required=True)
+    options = fields.Nested(ScorerOptions, required=True)
+    deadline_ms = fields.Integer(required=True)
+    state = fields.String(required=True)
+    has_secret = fields.Boolean(required=True)
+    waiting = fields.Integer(required=True, metadata={"description": "Comments it is still to be asked about."})
+    failed = fields.Integer(required=True, metadata={"description": "Comments for which it never answered."})
+    secret = fields.String()
+    created_at = Time(required=True)
+
+
+class ScorersOut(Schema):
+    """A page of scorers."""
+
+    items = fields.List(fields.Nested(ScorerOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ScorerTestIn(Request):
+    """A text to ask a scorer about."""
+
+    text = Prose(least=1, most=MAX_BODY_CHARS, required=True)
+
+
+class ScorerTestOut(Schema):
+    """What a scorer says of a text, or why it says nothing."""
+
+    ok = fields.Boolean(required=True)
+    error = fields.String(required=True)
+    duration_ms = fields.Integer(required=True)
+    weight = fields.Float(required=True)
+    scores = fields.Nested(Scores, required=True)
+    evidence = fields.Raw(required=True)
+
+
+class ScorerRetriedOut(Schema):
+    """How many comments the scorer is asked about again."""
+
+    retried = fields.Integer(required=True)
 
 
 class WebhookIn(Request):

@@ -54,6 +54,14 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("PUT", "/sites/news/automod", {"text": "body: newword\naction: filter"}, RUN),
     ("GET", "/sites/news/automod", None, ACT),
     ("DELETE", "/sites/news/automod", None, DROP),
+    ("GET", "/scorers?site=news", None, RUN),
+    ("POST", "/scorers", {"site": "news", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, MAKE),
+    ("POST", "/scorers", {"site": "*", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, ROOT),
+    ("GET", "/scorers/{scorer}", None, RUN),
+    ("PATCH", "/scorers/{scorer}", {"deadline_ms": 100}, RUN),
+    ("DELETE", "/scorers/{scorer}", None, DROP),
+    ("POST", "/scorers/{scorer}/test", {"text": "some text"}, RUN),
+    ("POST", "/scorers/{scorer}/retry", None, RUN),
     ("GET", "/webhooks?site=news", None, RUN),
     ("POST", "/webhooks", {"site": "news", "url": "http://127.0.0.1:9/hook"}, MAKE),
     ("GET", "/webhooks/{webhook}", None, RUN),
@@ -92,6 +100,7 @@ def things(client, people, submit, decide) -> dict[str, str]:
         return str(answer.get_json()["id"])
 
     webhook = make("/webhooks", {"site": "news", "url": "http://127.0.0.1:9/hook"})
+    scorer = make("/scorers", {"site": "news", "name": "old", "kind": "http", "url": "http://127.0.0.1:9/"})
     comment = submit()["id"]
     decision = decide(comment).get_json()["decision_id"]
     deliveries = client.get(f"/api/v1/webhooks/{webhook}/deliveries", headers=root).get_json()["items"]
@@ -106,6 +115,7 @@ def things(client, people, submit, decide) -> dict[str, str]:
         "rule": make("/rules", {"site": "news", "kind": "word", "value": "oldword"}),
         "list": "old",
         "webhook": webhook,
+        "scorer": scorer,
         "delivery": deliveries[0]["id"],
         "token": make("/tokens", {"site": "news", "role": "viewer"}),
         "moderator": make(

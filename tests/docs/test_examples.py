@@ -160,6 +160,41 @@ def test_send_to_receiver_again_and_forged_takes_it_once_and_refuses(tour: Tour)
     assert out.splitlines() == ["comment.approved 1 -"]
 
 
+def test_ask_scorer_of_the_docs_shows_its_opinion_on_the_comment(tour: Tour) -> None:
+    """The scorer of the docs, set up as the page says: the worker asks it, and a moderator sees what it said."""
+    from moderation.services import moderate, scorers, sites
+    from moderation.services.submit import Client, Submission, submit_comment
+
+    port = free_port()
+    command = [sys.executable, str(ROOT / "docs/examples/scorer.py"), str(port)]
+    with tour.app.app_context():
+        parts = tour.app.extensions["moderation"]
+        sites.add_site(parts, CLI, "news", "", ["https://news.example"], {"policy": "auto"})
+        made = scorers.add_scorer(parts, CLI, "news", "house", "http", f"http://127.0.0.1:{port}/score")
+        environment = {**os.environ, "SCORER_SECRET": made["secret"]}
+        tour.processes.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        wait_for_port(port)
+
+        def post(body: str) -> Any:
+            sent = Submission("a", None, None, None, "Ana", None, None, None, body, 60_000)
+            return submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))["id"]
+
+        loud, calm = post("THE HARBOUR NEEDS A NEW FERRY"), post("The town hall needs a new roof, I think.")
+        deadline = time.monotonic() + WAIT_S
+        while scorers.show_scorer(parts, CLI, made["id"])["waiting"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        items = [moderate.show_comment(parts, CLI, one) for one in (loud, calm)]
+    assert [item["state"] for item in items] == ["pending", "approved"]
+    (signal,) = [one for one in items[0]["signals"] if one["name"] == "external:house"]
+    assert [one["text"] for one in signal["evidence"]] == [
+        "Toxicity 1.00 by the scorer house (shouting-1).",
+        "The scorer house says: Most of it is in capitals.",
+    ]
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}", headers={})
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(request, timeout=5)
+
+
 def wait_for_port(port: int) -> None:
     """Return when somebody listens."""
     deadline = time.monotonic() + WAIT_S

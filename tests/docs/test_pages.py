@@ -11,14 +11,27 @@ from flask import Flask
 
 from moderation import gunicorn_conf
 from moderation.adapters import passwords, safe_http
+from moderation.adapters.scorers import client, reading
 from moderation.cli import main
-from moderation.domain import identity, webhook
+from moderation.domain import identity, scorer, webhook
 from moderation.domain.comment import EVENTS, Action, State
+from moderation.domain.scorer import Kind
 from moderation.domain.site import SiteSettings, setting_names
 from moderation.scoring import automod, automod_reader, literals
 from moderation.scoring.pipeline import SIGNALS
 from moderation.scoring.words import MAX_PATTERNS
-from moderation.services import accounts, deliver, idempotency, moderate, sites, threads, trials, word_lists
+from moderation.services import (
+    accounts,
+    deliver,
+    idempotency,
+    moderate,
+    scorers,
+    scorings,
+    sites,
+    threads,
+    trials,
+    word_lists,
+)
 from moderation.settings import Settings
 from moderation.storage.models import MAX_LIST_CHARS, RULE_KINDS
 from moderation.web import health
@@ -89,6 +102,32 @@ def test_call_addresses_shown_are_in_the_document(page: Path, sqlite_app: Flask)
     for path in shown:
         plain = re.sub(r"\{[^}]*\}|\$[A-Z]+|(?<=/sites/)\w+", "*", path.rstrip("/."))
         assert plain in known | general, path
+
+
+def test_list_options_and_kinds_of_scorers_are_all_there_with_their_limits() -> None:
+    """The tables of the page on scorers are the code's."""
+    section = page_of("scoring.md").partition("## External scorers")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", section, re.MULTILINE)
+    assert {name for name, _, _ in rows} == {*scorer.OPTIONS, *scorer.Kind}
+    names = {"all": set(scorer.Kind), "all but OpenAI's": {Kind.HTTP, Kind.PERSPECTIVE, Kind.AKISMET}}
+    names["OpenAI's"] = {Kind.OPENAI_MODERATION, Kind.OPENAI_CHAT}
+    for name, kinds, _ in rows:
+        if name in scorer.OPTIONS:
+            told = names.get(kinds, {Kind(kind) for kind in re.findall(r"`(\w+)`", kinds)})
+            assert told == scorer.OPTIONS[name].kinds, name
+    defaults = {name: default for name, _, default in rows}
+    assert (defaults["thresholds"], defaults["max_weight"]) == (f"{scorer.THRESHOLD} each", f"{scorer.MAX_WEIGHT}")
+    text = " ".join(section.split())
+    numbers = {2: "two", 4: "four", 5: "five", 8: "eight", 9: "nine"}
+    for told in (
+        f"up to {numbers[scorers.MAX_SCORERS]} servers",
+        f"(up to {scorer.MAX_DEADLINE_MS})",
+        f"After {numbers[client.FAILURES]} failures in a row a process leaves a scorer alone for {client.REST_S:.0f} s",
+        f"tries {numbers[len(scorer.WAITS_S) + 1]} times in about {numbers[round(sum(scorer.WAITS_S) / 3600)]} hours",
+        f"up to {numbers[reading.MAX_EVIDENCE]} sentences",
+    ):
+        assert told in text, told
+    assert f"asks a scorer {numbers[scorings.AT_ONCE]} questions" in " ".join(page_of("operate.md").split())
 
 
 def test_name_make_targets_exist(page: Path) -> None:

@@ -436,3 +436,53 @@ def test_post_by_https_answered_by_dripping_headers_fails_at_the_deadline(
     with pytest.raises(OutboundFailed, match="in time"):
         _https_sender(path, timeout_s=0.5).post(f"https://hooks.example:{server.port}/", headers={}, body=b"")
     assert time.monotonic() - started < 1.0
+
+
+# Whole answers
+
+
+@pytest.mark.parametrize(
+    ("said", "body", "is_whole"),
+    [
+        (b"Content-Length: 4\r\n\r\ntrue", b"true", True),
+        (b"Content-Length: 0\r\n\r\n", b"", True),
+        (b"Content-Length: 9\r\n\r\ntrue", b"true", False),
+        (b"\r\ntrue", b"true", True),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\ntr\r\n2\r\nue\r\n0\r\n\r\n", b"true", True),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\ntr\r\n2\r\nu", b"tru", False),
+        (b"Transfer-Encoding: chunked\r\n\r\n4\r\ntrue\r\n", b"true", False),
+        (b"Content-Length: 100\r\n\r\n" + b"x" * 100, b"x" * 50, False),
+        (b"\r\n" + b"x" * 100, b"x" * 50, False),
+        (b"Content-Length: 50\r\n\r\n" + b"x" * 100, b"x" * 50, True),
+    ],
+)
+def test_post_tells_whether_the_answer_is_whole(
+    receiver: Callable[..., Receiver], said: bytes, body: bytes, is_whole: bool
+) -> None:
+    server = receiver(b"HTTP/1.1 200 OK\r\nX-Word: one\r\n" + said)
+    sender = Sender(allow_networks=LOOPBACK, timeout_s=2, max_body_bytes=50)
+    answer = sender.post(server.url, headers={}, body=b"")
+    assert (answer.body, answer.is_whole, answer.headers["x-word"]) == (body, is_whole, "one")
+
+
+def test_post_to_a_server_that_does_not_close_ends_with_the_announced_length(
+    receiver: Callable[..., Receiver],
+) -> None:
+    def keep_open(sock: socket.socket, _request: bytes) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
+        sock.settimeout(5)
+        sock.recv(1)
+
+    server = receiver(keep_open)
+    started = time.monotonic()
+    answer = Sender(allow_networks=LOOPBACK, timeout_s=4).post(server.url, headers={}, body=b"")
+    assert time.monotonic() - started < 1
+    assert (answer.body, answer.is_whole) == (b"true", True)
+
+
+def test_post_with_a_shorter_time_of_its_own_ends_by_it(receiver: Callable[..., Receiver]) -> None:
+    server = receiver(forever(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.05))
+    started = time.monotonic()
+    with pytest.raises(OutboundFailed, match="in time"):
+        Sender(allow_networks=LOOPBACK, timeout_s=4).post(server.url, headers={}, body=b"", timeout_s=0.3)
+    assert time.monotonic() - started < 1
