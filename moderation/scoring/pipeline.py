@@ -12,9 +12,10 @@ from typing import NamedTuple
 import structlog
 
 from moderation.domain.policy import Signal, Span, is_usable, noticed
-from moderation.scoring import attributes, behaviour, links, repeats, words
+from moderation.scoring import attributes, behaviour, learned, links, repeats, words
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
+from moderation.scoring.learned import Learned
 from moderation.scoring.repeats import Earlier
 from moderation.scoring.words import NO_RULES, Rules
 
@@ -29,7 +30,7 @@ class Candidate:
 
     ``body`` is the normalised source; ``links`` the absolute ones of the final HTML, in order; ``record`` None unless
     a signed token proves the author; ``network_recent`` the comments of this network in the last ten minutes;
-    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown.
+    ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown; ``learned`` what the site's decisions taught.
     """
 
     body: str
@@ -45,6 +46,7 @@ class Candidate:
     similar: Sequence[Earlier] = ()
     ip_network: str = ""
     rules: Rules = NO_RULES
+    learned: Learned | None = None
 
 
 class Case:
@@ -76,7 +78,6 @@ SIGNALS = (
     Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules), "5 µs, and 2 µs a pattern"),
     # Gives all seven scores. Unavailable for texts in another script than Latin, or with no usable model on the disk.
     Step("attributes", lambda c: attributes.judge(c.model, c.body, len(c.facts.links)), "200 µs; with evidence 600 µs"),
-    # learned: what this site's own decisions teach comes here.
     # Where it leads.
     Step("links", lambda c: links.links(c.facts.body, c.facts.links, c.facts.author_url), "15 µs with a link"),
     Step(
@@ -100,6 +101,22 @@ SIGNALS = (
 """THE LIST."""
 
 
+class LastStep(NamedTuple):
+    """A signal that is judged last, since it hears what all others said."""
+
+    name: str
+    judge: Callable[[Case, Sequence[Signal]], Signal]
+    cost: str
+
+
+LAST = LastStep(
+    "learned",
+    lambda c, said: learned.judge(c.facts.learned, c.body, c.facts.links, c.facts.author_url, said),
+    "1 µs before the site's decisions taught something; then 100 µs, with evidence 250 µs",
+)
+"""The end of THE LIST: what this site's own decisions taught."""
+
+
 class Pipeline:
     """Runs THE LIST. Made once; safe to share between threads."""
 
@@ -111,7 +128,7 @@ class Pipeline:
     @property
     def version(self) -> str:
         """Changes whenever the same comment may be judged differently; stored with what was judged."""
-        return f"signals-2+{self._model.version if self._model else 'no-model'}"
+        return f"signals-3+{self._model.version if self._model else 'no-model'}"
 
     def signals(self, candidate: Candidate) -> tuple[Signal, ...]:
         """What is noticed about a comment, in the order of THE LIST. Never raises.
@@ -121,6 +138,7 @@ class Pipeline:
         """
         case = Case(candidate, self._listed, self._model)
         judged = [_judge(step, case) for step in self._signals]
+        judged.append(_judge(Step(LAST.name, lambda c: LAST.judge(c, judged), LAST.cost), case))
         return tuple(signal for signal in judged if noticed(signal) or signal.scores)
 
 

@@ -14,6 +14,7 @@ from moderation.domain.site import SiteSettings
 from moderation.scoring.pipeline import Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, distance, fingerprint
 from moderation.scoring.words import RuleRow, Rules, compile_rules
+from moderation.services.learning import model_of_site
 from moderation.services.parts import Parts
 from moderation.storage import comments, rules
 from moderation.storage.models import Site
@@ -68,7 +69,7 @@ class Judged:
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
-    """Gather the facts (at most five small queries, none in proportion to a table), run the signals, decide."""
+    """Gather the facts (at most seven small queries, none in proportion to a table), run the signals, decide."""
     now = parts.clock()
     print_ = fingerprint(draft.body)
     candidate = Candidate(
@@ -85,6 +86,7 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         similar=_similar(session, site.id, print_, draft),
         ip_network=draft.ip_network,
         rules=rules_of_site(session, site),
+        learned=model_of_site(session, site, settings),
     )
     signals = parts.pipeline.signals(candidate)
     return Judged(decide(signals, settings.decision_policy()), signals, print_)

@@ -18,7 +18,7 @@ from moderation.domain.comment import WAITING, Action, State, event_of, state_af
 from moderation.domain.policy import ATTRIBUTES
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import CallerError, Conflict, Forbidden, Invalid, NotFound
-from moderation.services import events
+from moderation.services import events, learning
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.storage import audit, comments, decisions, sites, tallies, threads
@@ -285,12 +285,14 @@ class _Done:
     answer: dict[str, Any]
     site_id: uuid.UUID
     counts: list[tallies.Count]
+    lesson: learning.Lesson
     line: Callable[[], None]
 
 
-def _finish(session: Session, done: Sequence[_Done]) -> None:
-    """Count and write down what was done, last and in one order, since each of these rows makes others wait."""
+def _finish(session: Session, parts: Parts, done: Sequence[_Done]) -> None:
+    """Count, learn and write down what was done, last and in one order, since each of these rows makes others wait."""
     tallies.count_all(session, [count for one in done for count in one.counts])
+    learning.learn(session, parts, [one.lesson for one in done])
     for one in sorted(done, key=lambda one: one.site_id):
         one.line()
 
@@ -321,7 +323,7 @@ def decide(
         done = _carry_out(session, parts, actor, [step], order)
         if not done:
             raise Conflict(_MOVED_ON)
-        _finish(session, done)
+        _finish(session, parts, done)
     return done[0].answer
 
 
@@ -354,7 +356,7 @@ def decide_many(
             except CallerError as error:
                 results[comment_id] = _refused(comment_id, error)
         done = _carry_out(session, parts, actor, steps, order)
-        _finish(session, done)
+        _finish(session, parts, done)
     for step in steps:
         results[step.comment.id] = _refused(step.comment.id, Conflict(_MOVED_ON))
     for answer in (one.answer for one in done):
@@ -447,7 +449,7 @@ def _done(
         "created_at": now,
     }
     counts = _counts(comment.site_id, now.date(), before, after, comment.risk)
-    return _Done(answer, comment.site_id, counts, line)
+    return _Done(answer, comment.site_id, counts, learning.Lesson(comment, decision_id, order.action), line)
 
 
 def _move(session: Session, steps: Sequence[_Step], now: datetime) -> list[_Step]:
@@ -550,6 +552,7 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
         if not _move(session, [_Step(comment, before, after)], now):
             raise Conflict(_MOVED_ON)
         tallies.count_all(session, _counts_of(decision), n=-1)
+        learning.take_back(session, parts, comment, decision_id)
         _audit(parts, session, actor, comment, "comment.undo", "", now, before, after)
         return {
             "decision_id": decision_id,

@@ -19,7 +19,7 @@ from moderation.domain.links import safe_url
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from moderation.services import events, idempotency
+from moderation.services import events, idempotency, learning
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
@@ -474,6 +474,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         comments.refresh_shown(session, comment_id, before)
         changed = _fresh(session, site.id, comment_id)
         tallies.count(session, site.id, now.date(), "deleted")
+        learning.forget(session, parts, site.id, [comment_id])
         events.tell(session, "comment.deleted", site.key, _thread_of(session, changed), changed, now)
 
 
