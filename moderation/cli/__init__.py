@@ -7,7 +7,7 @@ application only when they run, so that ``--help`` is quick and ``init`` works b
 import click
 
 from moderation import __version__
-from moderation.cli import access, install, rules, running, scoring, sites, upkeep, webhooks
+from moderation.cli import access, install, learned, rules, running, scoring, sites, upkeep, webhooks
 from moderation.cli.program import Program
 
 
@@ -32,6 +32,7 @@ for command in (
     access.moderator,
     webhooks.webhook,
     rules.rule,
+    learned.learned,
     scoring.score,
     upkeep.keys,
     upkeep.audit,

@@ -210,10 +210,10 @@ class Learned:
     def proof(self) -> float:
         """By how many standard errors its predictions beat the risk of the other signals, over the latest outcomes.
 
-        Where they are worse over the latest hundred alone, these count: what went wrong is not excused by better days.
+        Where they are clearly worse over the latest hundred alone, these count: better days excuse nothing.
         """
         whole, recent = _advantage(self.outcomes[-USED:]), _advantage(self.outcomes[-RECENT:])
-        return min(whole, recent) if recent < 0 else whole
+        return recent if recent < -PROVES_FROM else whole
 
     @cached_property
     def cap(self) -> float:

@@ -24,7 +24,7 @@ from moderation.domain.comment import Action
 from moderation.domain.policy import Signal
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_body, normalise_line
-from moderation.errors import Invalid
+from moderation.errors import Conflict, Invalid
 from moderation.scoring import learned
 from moderation.scoring.folding import fold
 from moderation.scoring.learned import Features, Label, Learned, Outcome, Step
@@ -311,14 +311,24 @@ def show(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
     """What a site's decisions taught: how much, how well it predicts them, and the words that count most."""
     with read() as session:
         site = site_for(session, actor, site_key, Role.VIEWER)
-        settings = site_settings(site.settings)
-        model = model_of_site(session, site, replace(settings, learning=True)) or learned.nothing()
+        model = _whole(session, site)
         return {
             "site": site.key,
-            "learning": settings.learning,
+            "learning": site_settings(site.settings).learning,
             **figures(model),
             "words": _words(session, site, model),
         }
+
+
+def _whole(session: Session, site: Site) -> Learned:
+    """A site's model, whether it learns on or not."""
+    return model_of_site(session, site, SiteSettings()) or learned.nothing()
+
+
+def figures_of(session: Session, site_id: uuid.UUID) -> dict[str, Any]:
+    """The figures of a site's model, whether it learns on or not."""
+    state = log.state_of(session, site_id)
+    return figures(learned.nothing() if state is None else _current(session, site_id, state))
 
 
 def figures(model: Learned) -> dict[str, Any]:
@@ -339,7 +349,9 @@ def export(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
     """A site's model to take along: figures and counts, and the words that count most. For admins of the site."""
     with read() as session:
         site = site_for(session, actor, site_key, Role.ADMIN)
-        model = model_of_site(session, site, replace(site_settings(site.settings), learning=True)) or learned.nothing()
+        model = _whole(session, site)
+        if model is learned.UNUSABLE:
+            raise Conflict("What was learned cannot be read. Reset it to start anew.")
         return {**learned.as_json(model), "words": _words(session, site, model)}
 
 
@@ -392,12 +404,12 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
             for word in learned.shown_words(fold(row.body)):
                 seen.setdefault(word, [0] * len(LABELS))[row.label] += 1
     if model is learned.UNUSABLE:
-        return {"against": [], "for": []}
+        return {"against": [], "in_favour": []}
     weighed = [(model.odds_of(word), word, counts) for word, counts in seen.items() if sum(counts) >= WORD_IN]
     weighed.sort()
     return {
         "against": [_shown_word(*one) for one in reversed(weighed[-WORDS_SHOWN:]) if one[0] > 0],
-        "for": [_shown_word(*one) for one in weighed[:WORDS_SHOWN] if one[0] < 0],
+        "in_favour": [_shown_word(*one) for one in weighed[:WORDS_SHOWN] if one[0] < 0],
     }
 
 

@@ -657,7 +657,8 @@ def _audit_line(row: AuditLine, keys: dict[uuid.UUID, str]) -> dict[str, Any]:
 
 def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> dict[str, Any]:
     """What came in and what became of it, by day (UTC); the age of the oldest pending; the median time to a decision
-    over the latest thousand; how often the score agreed with the moderators.
+    over the latest thousand; how often the score agreed with the moderators; of one site, how well what
+    was learned predicts decisions.
     """
     if not 1 <= days <= MAX_STATS_DAYS:
         raise Invalid({"days": [f"It is a whole number from 1 to {MAX_STATS_DAYS}."]})
@@ -669,6 +670,7 @@ def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> d
         rows = tallies.counts_by_day(session, ids, since)
         oldest = comments.oldest_waiting(session, ids)
         median = decisions.median_wait_s(session, ids)
+        taught = learning.figures_of(session, ids[0]) if len(ids) == 1 else None
     by_day = _by_day(rows, since, days)
     agreed, disagreed = _sum(rows, "agreed"), _sum(rows, "disagreed")
     return {
@@ -678,6 +680,7 @@ def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> d
         "score_agreed": agreed,
         "score_disagreed": disagreed,
         "agreement": agreed / (agreed + disagreed) if agreed + disagreed else None,
+        "learned": taught,
     }
 
 
