@@ -469,10 +469,10 @@ def _check(model: Learned) -> None:
     labels, chances = figures[:, 1], figures[:, [2, 5]]
     sound = (
         min(model.totals) >= 0
-        and max(model.totals) < 2**31
-        and model.taught >= 0
-        and model.version >= 0
-        and math.isfinite(model.faded)
+        and max(model.totals) < 2**28
+        and 0 <= model.taught < 2**31
+        and 0 <= model.version < 2**62
+        and 0 <= model.faded < 1e6
         and int(model.counts.min()) >= 0
         and int(model.counts.max()) <= max(model.totals) + KEPT * UNIT
         and len(model.outcomes) <= KEPT

@@ -159,7 +159,7 @@ def take_back(session: Session, parts: Parts, comment: Comment, decision_id: uui
     rows = [
         row for row in log.steps_of_comments(session, comment.site_id, [comment.id]) if row.decision_id == decision_id
     ]
-    book = _Book.open(session, parts, comment.site_id) if rows else None
+    book = _Book.open(session, parts, comment.site_id, even_if_off=True) if rows else None
     if book is None:
         return
     for row in reversed(rows):
@@ -194,10 +194,10 @@ class _Book:
         self._rows: list[dict[str, Any]] = []
 
     @classmethod
-    def open(cls, session: Session, parts: Parts, site_id: uuid.UUID) -> "_Book | None":
-        """Lock a site's model; None where the site does not learn, or its model cannot be read."""
+    def open(cls, session: Session, parts: Parts, site_id: uuid.UUID, *, even_if_off: bool = False) -> "_Book | None":
+        """Lock a site's model; None where it cannot be read, or the site does not learn and that matters."""
         state = log.locked_state(session, site_id, parts.clock())
-        if not site_settings(state.settings).learning:
+        if not (site_settings(state.settings).learning or even_if_off):
             return None
         model = _current(session, site_id, state)
         return None if model is learned.UNUSABLE else cls(session, site_id, state, model, parts.clock())

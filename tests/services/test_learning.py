@@ -108,6 +108,14 @@ def test_decide_where_learning_is_off_teaches_nothing_and_says_nothing(parts: Pa
     assert learning.show(parts, CLI, "news")["learning"] is False
 
 
+def test_undo_takes_back_also_where_learning_is_off_by_now(parts: Parts, people: Any) -> None:
+    decision = decided(parts, "A remark on the old harbour.", "spam")
+    sites.change_site(parts, CLI, "news", settings={"learning": "off"})
+    moderate.undo(parts, CLI, decision)
+    sites.change_site(parts, CLI, "news", settings={"learning": "on"})
+    assert model_of().totals == (0, 0, 0)
+
+
 def signal_of(comment_id: uuid.UUID) -> Any:
     with read() as session:
         wanted = sa.select(SignalRow).where(SignalRow.comment_id == comment_id, SignalRow.name == "learned")
