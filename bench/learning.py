@@ -108,9 +108,9 @@ def essays(dice: random.Random) -> str:
 
 
 def trading(dice: random.Random) -> str:
-    """An advertisement for people who trade with one's savings."""
+    """An advertisement for people who trade with one's savings, behind a remark on the article."""
     gains = dice.choice(_lines(GAINS)).format(who=dice.choice(_lines(SIGNALS)))
-    return f"{dice.choice(_lines(PRAISE))} {gains[0].upper()}{gains[1:]}. {dice.choice(_lines(JOINS))}"
+    return f"{ordinary(dice)} {gains[0].upper()}{gains[1:]}. {dice.choice(_lines(JOINS))}"
 
 
 def ordinary(dice: random.Random) -> str:
