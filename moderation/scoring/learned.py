@@ -30,7 +30,6 @@ from moderation.domain.links import host_of, safe_url
 from moderation.domain.policy import Evidence, Signal, Span
 from moderation.errors import Invalid
 from moderation.scoring.folding import Folded
-from moderation.scoring.spam import plain_word
 from moderation.scoring.tokens import MAX_WORD_CHARS, tokens, words
 
 Rows = NDArray[np.uint16]
@@ -186,11 +185,11 @@ class Learned:
 
     def odds_of(self, word: str) -> float:
         """The log-odds of a word of the matching copy: above 0 it speaks against a comment."""
-        return float(self._odds(np.array(_rows_of_word(plain_word(word))[:1], np.uint16))[0])
+        return float(self._odds(np.array(_rows_of_word(_plain(word))[:1], np.uint16))[0])
 
     def shares(self, found: Sequence[str]) -> Floats:
         """What each token adds to the sum for the text; rows that stand in it several times are shared out."""
-        each = [_rows_of_word(plain_word(token)) for token in found]
+        each = [_rows_of_word(_plain(token)) for token in found]
         rows = [*(row for of_word in each for row in of_word), *_pair_rows(each)]
         owners = [place for place, of_word in enumerate(each) for _ in of_word]
         times = Counter(rows)
@@ -291,7 +290,7 @@ def halvings_due(seq: int, days: float) -> float:
 
 def features_of(folded: Folded, links: Sequence[str], author_url: str | None, said: Iterable[Signal]) -> Features:
     """What is counted of a comment. ``said``: the signals; what was learned is not itself learned from."""
-    each = [_rows_of_word(plain_word(token)) for token in words(folded.text)]
+    each = [_rows_of_word(_plain(token)) for token in words(folded.text)]
     rows = {row for of_word in each for row in of_word}
     rows.update(_pair_rows(each))
     rows.update(_row(f"@{host}") for host in _hosts(links, author_url))
@@ -303,6 +302,13 @@ def risk_of(said: Iterable[Signal]) -> float:
     """The risk by all signals but this one, in 0..1."""
     total = sum(signal.weight for signal in said if signal.available and signal.name != NAME)
     return round(min(1.0, max(0.0, total)), 4)
+
+
+def _plain(token: str) -> str:
+    """Any link as one word, any number by its length. Not the trained model's way of it: counts outlive that."""
+    if token.startswith(("http:", "https:", "www.")):
+        return "<link>"
+    return f"<{len(token)} digits>" if token.isdecimal() else token
 
 
 @lru_cache(maxsize=8_192)
