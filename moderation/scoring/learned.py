@@ -160,8 +160,8 @@ class Learned:
 
     @property
     def name(self) -> str:
-        """Its version as a moderator reads it."""
-        return f"learned-{self.taught}"
+        """Its version as a moderator reads it: under one name a site's model gives the same figures."""
+        return f"learned-{self.version}"
 
     @property
     def ready(self) -> bool:
