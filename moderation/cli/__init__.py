@@ -7,7 +7,19 @@ application only when they run, so that ``--help`` is quick and ``init`` works b
 import click
 
 from moderation import __version__
-from moderation.cli import access, install, rescoring, rules, running, scorers, scoring, sites, upkeep, webhooks
+from moderation.cli import (
+    access,
+    install,
+    learned,
+    rescoring,
+    rules,
+    running,
+    scorers,
+    scoring,
+    sites,
+    upkeep,
+    webhooks,
+)
 from moderation.cli.program import Program
 
 
@@ -33,6 +45,7 @@ for command in (
     webhooks.webhook,
     rules.rule,
     scorers.scorer,
+    learned.learned,
     scoring.score,
     rescoring.rescore,
     rescoring.regroup,

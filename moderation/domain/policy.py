@@ -45,7 +45,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One thing noticed. ``weight`` -1..1, below 0 speaks for the comment; not ``available``: could not be judged."""
+    """One thing noticed. ``weight`` -1..1, below 0 speaks for the comment; not ``available``: could not be judged.
+
+    Where it does not ``approves``, a weight below 0 lowers the risk, and no site publishes a comment for it.
+    """
 
     name: str
     weight: float = 0.0
@@ -53,6 +56,7 @@ class Signal:
     scores: Mapping[str, float] = field(default_factory=dict)
     forces: Forces | None = None
     available: bool = True
+    approves: bool = True
 
 
 @cache
@@ -100,13 +104,14 @@ def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
     """What becomes of a comment: ``pending``, or ``approved`` or ``spam`` where the site's settings say so.
 
     ``hold`` mode approves nothing. ``auto`` mode approves what every signal could judge, none holds, and whose risk is
-    below ``approve_below``. With ``auto_spam``, either mode sends to spam what a signal forces there, or whose risk
-    reaches ``spam_from`` with every signal judged. Everything else waits for a moderator, also where a threshold is NaN
-    or the mode unknown. An attribute that no signal scores is None and holds nothing.
+    below ``approve_below``, also without what speaks for it and may not approve. With ``auto_spam``, either mode sends
+    to spam what a signal forces there, or whose risk reaches ``spam_from`` with every signal judged. Everything else
+    waits for a moderator, also where a threshold is NaN or the mode unknown. An attribute that no signal scores is None
+    and holds nothing.
     """
     usable = [signal for signal in signals if is_usable(signal)]
     missing = [_unjudged(signal) for signal in signals if not is_usable(signal)] if len(usable) < len(signals) else []
-    risk = round(min(1.0, max(0.0, sum(signal.weight for signal in usable))), 4)
+    risk = _risk(usable)
     state, why = _settle(usable, missing, risk, policy)
     causes = sorted((s for s in usable if s.weight > 0 and s.evidence), key=lambda s: -s.weight)
     return Verdict(state, risk, _scores(usable), (*why, *(s.evidence[0].text for s in causes)))
@@ -122,8 +127,11 @@ def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Polic
     why += missing
     if policy.mode != "auto":
         return State.PENDING, [*why, "This site holds every comment."]
+    unfavoured = _risk([signal for signal in usable if signal.approves or signal.weight > 0])
     if not risk < policy.approve_below:
         why.append(f"The risk of {risk:.2f} is not below this site's limit, {policy.approve_below:.2f}.")
+    elif not unfavoured < policy.approve_below:
+        why.append(f"Without what may not approve it, the risk is {unfavoured:.2f}: not below this site's limit.")
     if why:
         return State.PENDING, why
     return State.APPROVED, [f"The risk of {risk:.2f} is below this site's limit, {policy.approve_below:.2f}."]
@@ -133,6 +141,10 @@ def _unjudged(signal: Signal) -> str:
     if signal.name.startswith(EXTERNAL) and signal.evidence:
         return signal.evidence[0].text
     return f"{_plain(signal.name)} could not be judged."
+
+
+def _risk(signals: Sequence[Signal]) -> float:
+    return round(min(1.0, max(0.0, sum(signal.weight for signal in signals))), 4)
 
 
 def _plain(name: str) -> str:

@@ -22,6 +22,7 @@ class SiteSettings:
     approve_below: float = 0.2
     spam_from: float = 0.9
     auto_spam: bool = False
+    learning: bool = True
     open_threads: bool = True
     require_email: bool = False
     max_chars: int = 10_000

@@ -5,8 +5,8 @@ from typing import Any
 from moderation.domain.actor import Actor, Role
 from moderation.errors import NotFound
 from moderation.scoring.automod_reader import read_automod
-from moderation.services.judging import rules_of_site
 from moderation.services.parts import Parts
+from moderation.services.site_rules import rules_of_site
 from moderation.services.sites import audit_line, site_for
 from moderation.storage import rules, sites
 from moderation.storage.db import read, write

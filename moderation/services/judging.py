@@ -1,32 +1,25 @@
 """One text judged: facts gathered, signals run, the policy asked. Used for a new comment and for an edit alike."""
 
-import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from typing import Any
 
-import structlog
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
-from moderation.domain.policy import Signal, Verdict, decide, evidence_as_json, noticed
+from moderation.domain.policy import Evidence, Forces, Signal, Span, Verdict, decide, evidence_as_json, noticed
 from moderation.domain.scorer import Scorer, unanswered
 from moderation.domain.site import SiteSettings
-from moderation.errors import Invalid
-from moderation.scoring.automod import BROKEN, Automod
-from moderation.scoring.automod_reader import read_automod
-from moderation.scoring.literals import ListHead, WordList
+from moderation.scoring import learned
 from moderation.scoring.pipeline import OF_TEXT, Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, bands, fingerprint, similarity
-from moderation.scoring.words import RuleRow, Rules, compile_rules
+from moderation.services.learning import model_of_site
 from moderation.services.parts import Parts
-from moderation.storage import comments, rules, scorers
-from moderation.storage.models import Rule, Site, WordListRow
-
-_log = structlog.get_logger(__name__)
+from moderation.services.site_rules import rules_of_site
+from moderation.storage import comments, scorers
+from moderation.storage.models import Site
 
 REPEATS_WITHIN = timedelta(days=30)
 BURST_WITHIN = timedelta(minutes=10)
@@ -112,8 +105,17 @@ def signal_row(signal: Signal) -> dict[str, Any]:
     }
 
 
+def stored_signal(row: Any) -> Signal:
+    """A signal from its row. What the site's decisions taught may not approve a comment, now as then."""
+    evidence = tuple(
+        Evidence(one["text"], tuple(Span(start, end) for start, end in one.get("spans", []))) for one in row.evidence
+    )
+    forces = Forces(row.forces) if row.forces else None
+    return Signal(row.name, row.weight, evidence, row.scores, forces, row.available, approves=row.name != learned.NAME)
+
+
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
-    """Gather the facts (at most six small queries, none in proportion to a table), run the signals, decide."""
+    """Gather the facts (at most seven small queries, none in proportion to a table), run the signals, decide."""
     now = parts.clock()
     print_ = fingerprint(draft.body)
     alike, identical, similar = _repeats(session, site.id, print_, draft, now)
@@ -132,6 +134,7 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         similar=similar,
         ip_network=draft.ip_network,
         rules=ruled.rules,
+        learned=model_of_site(session, site, settings),
         automod=ruled.automod,
         is_top_level=draft.is_top_level,
         is_edited=draft.is_edited,
@@ -193,75 +196,6 @@ def find_group(
 
 def _earlier(row: Any, draft: Draft) -> Earlier:
     return Earlier(str(row.id), row.state, row.thread_id == draft.thread_id)
-
-
-class SiteRules(NamedTuple):
-    """A site's rules, compiled: words, patterns, lists and so on, and those in YAML."""
-
-    rules: Rules
-    automod: Automod | None
-
-
-_compiled: dict[uuid.UUID, tuple[int, SiteRules]] = {}
-_lists: WeakValueDictionary[tuple[uuid.UUID, int], WordList] = WeakValueDictionary()
-_automods: WeakValueDictionary[str, Automod] = WeakValueDictionary()
-"""Lists by id and version, and rules in YAML by their text, as long as the rules of some site hold them. What is for
-all sites is shared by them, and a changed setting makes nothing anew."""
-
-_compiling = threading.Lock()
-
-
-def rules_of_site(session: Session, site: Site) -> SiteRules:
-    """A site's rules, compiled; kept in this process until the site's version grows, as with every change of rules.
-
-    A list of 50,000 words adds 0.1 s to the first call after it has changed.
-    """
-    known = _compiled.get(site.id)
-    if known is not None and known[0] == site.version:
-        return known[1]
-    with _compiling:
-        known = _compiled.get(site.id)
-        if known is not None and known[0] == site.version:
-            return known[1]
-        rows = map(rule_row, rules.rules_of(session, site.id))
-        compiled = SiteRules(compile_rules(rows, _word_lists(session, site.id)), _automod(session, site.id))
-        _compiled[site.id] = (site.version, compiled)
-    return compiled
-
-
-def _word_lists(session: Session, site_id: uuid.UUID) -> list[WordList]:
-    found = []
-    for row in rules.word_lists_of(session, site_id):
-        words = _lists.get((row.id, row.version))
-        if words is None:
-            words = _lists[row.id, row.version] = WordList(list_head(row), rules.entries_of(session, row.id))
-        found.append(words)
-    return found
-
-
-def _automod(session: Session, site_id: uuid.UUID) -> Automod | None:
-    row = rules.automod_of(session, site_id)
-    if row is None:
-        return None
-    compiled = _automods.get(row.text)
-    if compiled is None:
-        try:
-            compiled = read_automod(row.text)
-        except Invalid:
-            _log.error("automod_unusable", site=str(site_id))
-            return BROKEN
-        _automods[row.text] = compiled
-    return compiled
-
-
-def rule_row(rule: Rule) -> RuleRow:
-    """A stored rule as ``compile_rules`` takes it."""
-    return RuleRow(str(rule.id), rule.kind, rule.value, rule.action, rule.weight, rule.language, rule.exact, rule.part)
-
-
-def list_head(row: WordListRow) -> ListHead:
-    """What holds for all entries of a stored list."""
-    return ListHead(row.name, row.action, row.weight, row.language, row.exact, row.part)
 
 
 _scorers: dict[uuid.UUID, tuple[int, tuple[Scorer, ...]]] = {}

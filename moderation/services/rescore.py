@@ -16,15 +16,16 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import WAITING, State
-from moderation.domain.policy import ATTRIBUTES, Evidence, Forces, Policy, Signal, Span, Verdict, decide
+from moderation.domain.policy import ATTRIBUTES, Policy, Signal, Verdict, decide
 from moderation.domain.site import site_settings
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.pipeline import OF_TEXT, SIGNALS, Candidate
 from moderation.scoring.repeats import bands, fingerprint
 from moderation.scoring.words import Rules
-from moderation.services.judging import find_group, rules_of_site, signal_rows
+from moderation.services.judging import find_group, signal_rows, stored_signal
 from moderation.services.moderate import AGREES_FROM
 from moderation.services.parts import Parts
+from moderation.services.site_rules import rules_of_site
 from moderation.storage import audit, comments, rescoring, sites
 from moderation.storage.db import read, write
 from moderation.storage.rescoring import Which
@@ -249,19 +250,11 @@ def _judged_again(
     links = tuple(parts.renderer.links(row.body_html))
     candidate = Candidate(body=row.body, author_url=row.author_url, links=links, rules=rules)
     fresh = parts.pipeline.signals_of_text(candidate)
-    stored = [_signal(one) for one in said]
+    stored = [stored_signal(one) for one in said]
     kept = [signal for signal in stored if signal.name not in OF_TEXT]
     before = decide(_in_order(stored), policy)
     after = decide(_in_order([*fresh, *kept]), policy)
     return _Compared(row, row.risk, row.scores, before.state, after, fresh, by_person)
-
-
-def _signal(row: Any) -> Signal:
-    evidence = tuple(
-        Evidence(one["text"], tuple(Span(start, end) for start, end in one.get("spans", []))) for one in row.evidence
-    )
-    forces = Forces(row.forces) if row.forces else None
-    return Signal(row.name, row.weight, evidence, row.scores, forces, row.available)
 
 
 def _in_order(signals: Sequence[Signal]) -> list[Signal]:

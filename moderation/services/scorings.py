@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import WAITING, State
-from moderation.domain.policy import Evidence, Forces, Signal, Span, Verdict, decide
+from moderation.domain.policy import Signal, Verdict, decide
 from moderation.domain.scorer import Question, gave_up, next_try
 from moderation.domain.site import site_settings
 from moderation.errors import Bug, ScorerUnavailable
 from moderation.services import asking
-from moderation.services.judging import signal_row
+from moderation.services.judging import signal_row, stored_signal
 from moderation.services.parts import Parts
 from moderation.services.submit import apply_policy, audit_policy
 from moderation.storage import comments, decisions, scorings, sites, threads
@@ -131,7 +131,7 @@ def _still_waiting(session: Session, leased: Leased) -> Comment | None:
 def _judge_again(session: Session, comment: Comment, signal: Signal) -> tuple[Site, Verdict]:
     """Store a signal in the place of the one that was unavailable, and what the policy makes of all of them."""
     comments.replace_signal(session, comment, signal_row(signal))
-    stored = [_signal(row) for row in comments.signals_of(session, comment.id)]
+    stored = [stored_signal(row) for row in comments.signals_of(session, comment.id)]
     scores = {name: score for name, score in comment.scores.items() if score is not None}
     site = sites.site_by_id(session, comment.site_id)
     if site is None:
@@ -150,15 +150,3 @@ def _may_decide(parts: Parts, session: Session, comment: Comment, leased: Leased
     if is_claimed or decisions.is_touched(session, comment.id):
         return False
     return after is State.SPAM or leased.may_approve
-
-
-def _signal(row: object) -> Signal:
-    """A signal from its row."""
-    values = row._mapping  # type: ignore[attr-defined]
-    evidence = tuple(
-        Evidence(one["text"], tuple(Span(start, end) for start, end in one["spans"])) for one in values["evidence"]
-    )
-    forces = None if values["forces"] is None else Forces(values["forces"])
-    return Signal(
-        values["name"], values["weight"], evidence, values["scores"] or {}, forces, available=values["available"]
-    )

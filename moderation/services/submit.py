@@ -21,7 +21,7 @@ from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from moderation.scoring.repeats import bands
-from moderation.services import asking, events, idempotency
+from moderation.services import asking, events, idempotency, learning
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
@@ -533,6 +533,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
         comments.refresh_shown(session, comment_id, before)
         changed = _fresh(session, site.id, comment_id)
         tallies.count(session, site.id, now.date(), "deleted")
+        learning.forget(session, parts, site.id, [comment_id])
         events.tell(session, "comment.deleted", site.key, _thread_of(session, changed), changed, now)
 
 

@@ -20,8 +20,8 @@ from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.automod_reader import read_automod
 from moderation.scoring.pipeline import RULE_SIGNALS, Candidate, Record
 from moderation.scoring.words import RuleRow, compile_rules
-from moderation.services.judging import SiteRules, rule_row, rules_of_site
 from moderation.services.parts import Parts
+from moderation.services.site_rules import SiteRules, rule_row, rules_of_site
 from moderation.services.sites import checked_rule, site_for
 from moderation.services.word_lists import checked_list
 from moderation.storage import decisions, rules

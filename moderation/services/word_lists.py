@@ -15,9 +15,9 @@ from moderation.domain.actor import Actor, Role
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.literals import MAX_ENTRIES, ListHead, ReadList, WordList, read_list
 from moderation.scoring.words import check_language
-from moderation.services.judging import rules_of_site
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
+from moderation.services.site_rules import rules_of_site
 from moderation.services.sites import ALL_SITES, MATCHES, audit_line, scope_for
 from moderation.storage import rules, sites
 from moderation.storage.db import read, write

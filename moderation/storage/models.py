@@ -5,7 +5,7 @@ Lengths are CHECKed, since SQLite ignores them otherwise and nothing may be trun
 
 import uuid
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -19,9 +19,10 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from moderation.domain.comment import Action, State
 from moderation.domain.scorer import MAX_DEADLINE_MS, Kind
@@ -69,6 +70,7 @@ class Site(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Utc)
+    learned_version: ClassVar[Any]
     __table_args__ = (_at_most("key", 64), _at_most("name", 200))
 
 
@@ -702,3 +704,48 @@ class Heartbeat(Base):
     __tablename__ = "heartbeats"
     worker: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(Utc)
+
+
+class LearnedModel(Base):
+    """What a site's decisions taught, after the step ``version``. ``snapshot``: the model after ``snapshot_version``
+    as JSON, None for an empty one; later steps are in ``learned_steps``. ``faded_at``: when it last faded.
+    """
+
+    __tablename__ = "learned_models"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger, default=0)
+    snapshot_version: Mapped[int] = mapped_column(BigInteger, default=0)
+    snapshot: Mapped[bytes | None] = mapped_column(LargeBinary)
+    faded_at: Mapped[datetime] = mapped_column(Utc)
+
+
+class LearnedStep(Base):
+    """One decision learned or taken back, as ``scoring.learned.Step``. Without a comment where a text was taught."""
+
+    __tablename__ = "learned_steps"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    comment_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    decision_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    sign: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int] = mapped_column(BigInteger)
+    label: Mapped[int] = mapped_column(SmallInteger)
+    risk: Mapped[float] = mapped_column()
+    by_text: Mapped[float] = mapped_column()
+    by_signals: Mapped[float] = mapped_column()
+    bad: Mapped[float] = mapped_column()
+    text_rows: Mapped[bytes] = mapped_column(LargeBinary)
+    signal_rows: Mapped[bytes] = mapped_column(LargeBinary)
+    worth: Mapped[int] = mapped_column(BigInteger)
+    halvings: Mapped[float] = mapped_column(default=0.0)
+    faded: Mapped[float] = mapped_column(default=0.0)
+    __table_args__ = (
+        _of_comment(),
+        CheckConstraint("sign IN (-1, 1)", name="sign"),
+        CheckConstraint("label >= 0 AND label <= 2", name="label"),
+        Index("ix_learned_steps_comment", "comment_id", "seq"),
+    )
+
+
+_version = select(LearnedModel.version).where(LearnedModel.site_id == Site.id).correlate_except(LearnedModel)
+Site.learned_version = column_property(_version.scalar_subquery())  # read with the site, so that it costs no query

@@ -7,12 +7,14 @@ from moderation.services.parts import Parts
 from moderation.web import (
     admin_api,
     console,
+    console_learned,  # noqa: F401 - its pages are the console's
     docs,
     feeds,
     forms,
     guards,
     health,
     json_bodies,
+    learned_api,
     logs,
     pages,
     problems,
@@ -22,7 +24,7 @@ from moderation.web import (
 )
 from moderation.web.demo import views as demo_views
 
-CALLS = (public_api, feeds, forms, queue_api, rules_api, admin_api, health)
+CALLS = (public_api, feeds, forms, queue_api, learned_api, rules_api, admin_api, health)
 """Rooms of documented calls, in the order of the document."""
 
 

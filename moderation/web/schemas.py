@@ -816,6 +816,85 @@ class Stats(Schema):
     score_agreed = fields.Integer(required=True)
     score_disagreed = fields.Integer(required=True)
     agreement = fields.Float(required=True, allow_none=True, metadata={"minimum": 0, "maximum": 1})
+    learned = fields.Nested(
+        "LearnedFigures", required=True, allow_none=True, metadata={"description": "Of one site; null for several."}
+    )
+
+
+# --- what decisions taught -------------------------------------------------------------------------------------------
+
+
+class LearnedRecord(Schema):
+    """Of the latest decisions, how many were told before they were made."""
+
+    decisions = fields.Integer(required=True)
+    right = fields.Integer(required=True, metadata={"description": "Told rightly by what was learned."})
+    risk_right = fields.Integer(required=True, metadata={"description": "By the risk of the other signals at 0.5."})
+
+
+class LearnedFigures(Schema):
+    """How much a site's decisions taught, and how well it fares."""
+
+    usable = fields.Boolean(required=True)
+    model = fields.String(required=True)
+    decisions = fields.Integer(required=True)
+    ready = fields.Boolean(required=True, metadata={"description": "Whether it says anything yet."})
+    proof = fields.Float(
+        required=True, metadata={"description": "Standard errors by which it beats the risk of the other signals."}
+    )
+    most_weight = fields.Float(required=True, metadata={"description": "What it may add to the risk at most."})
+    latest = fields.List(fields.Nested(LearnedRecord), required=True, metadata={"description": "Last 100, last 500."})
+
+
+class LearnedWord(Schema):
+    """A word, its log-odds, and in how many of the latest decided comments of each kind it stands."""
+
+    word = fields.String(required=True)
+    odds = fields.Float(required=True)
+    fine = fields.Integer(required=True)
+    spam = fields.Integer(required=True)
+    unwanted = fields.Integer(required=True)
+
+
+class LearnedWords(Schema):
+    """The words that count most."""
+
+    against = fields.List(fields.Nested(LearnedWord), required=True)
+    in_favour = fields.List(fields.Nested(LearnedWord), required=True)
+
+
+class LearnedOut(LearnedFigures):
+    """What a site's decisions taught."""
+
+    site = fields.String(required=True)
+    learning = fields.Boolean(required=True)
+    words = fields.Nested(LearnedWords, required=True)
+
+
+class LearnedExport(Schema):
+    """A site's model, as `moderation learned import` takes it."""
+
+    format = fields.String(required=True)
+    version = fields.Integer(required=True)
+    taught = fields.Integer(required=True)
+    faded = fields.Float(required=True)
+    totals = fields.List(fields.Integer(), required=True)
+    counts = fields.String(required=True)
+    outcomes = fields.String(required=True)
+    words = fields.Nested(LearnedWords, required=True)
+
+
+class TeachIn(Request):
+    """A text, and what it is."""
+
+    text = Prose(least=1, most=MAX_BODY_CHARS, required=True)
+    label = _choice(("fine", "spam", "unwanted"), required=True)
+
+
+class ResetIn(Request):
+    """Why; it stands in the audit log."""
+
+    reason = Line(least=1, most=200, required=True, visible=True)
 
 
 # --- admins ----------------------------------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ def test_decide_many_says_of_each_what_became_of_it(parts: Parts, approved: Call
 
 def test_decide_many_on_hundreds_costs_no_query_for_each(parts: Parts, people: Any) -> None:
     few, many = [[post(parts, f"{size} {n}.") for n in range(size)] for size in (2, 20)]
+    moderate.decide(parts, CLI, post(parts, "The first that this site learns from."), "approve")
     counts = []
     for ids in (few, many):
         with queries() as seen:
