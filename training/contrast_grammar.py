@@ -165,6 +165,15 @@ two suspects were charged with {C};{C} rates fell for the third year;the novel b
 the convict had planned to {T} the king;in the last act the hero tries to {T} the count;a drunk man tried to {T} a guard and was arrested;the suspect threatened to {T} his landlord, the prosecutor says;in this game you {T} monsters;he is accused of wanting to {T} a judge;the letter warned the mayor that someone would {T} her, and police took it seriously
 """
 
+IDIOMS = """
+beat the queue;beat the traffic;beat the eggs;beat the champions;kill time;kill the lights;kill the engine;kill two birds with one stone;kill it on stage;shoot a film;shoot some hoops;shoot from the hip;shoot for the moon;hit the road;hit the gym;hit the books;hit a six;smash the record;smash the avocado;burn some calories;burn the leaves;burn the candle at both ends;hang the washing;hang out;hang the picture
+cut costs;cut the cake;cut the grass;hunt for bargains;hunt for mushrooms;have a stab at it;take a shot;run over the plan;run over budget;strangle the competition;bash the drums;slap on some sunscreen;bomb down the hill;knock on wood;drown in paperwork;roast a chicken;crush the garlic;crush the exam;whip the cream;punch the ticket;drop the bomb on them at lunch;attack the problem;fight the flames;fight for tickets;battle for the cup;destroy the evidence of last night's cake;slay the dragon;execute the plan;blow up some balloons;strike a deal;strike for higher pay
+"""
+
+IDIOM_FRAMES = """
+let's {Y};let's {Y} tonight;I want to {Y};I'm going to {Y} after work;we will {Y} tomorrow;you have to {Y} first;someone should {Y};they plan to {Y} this weekend;time to {Y};I will {Y} if you come along;watch me {Y};how do I {Y};we are about to {Y};my dad used to {Y} on Sundays;next time I {Y}, join us;you will {Y} soon
+"""
+
 DENIAL_FRAMES = """
 {G} are not {B};{G} are not {N};{G} aren't {B} at all;{G} are not {M};no, {G} are not {B};it is not true that {G} are {B};it's a lie that {G} are {N};I don't think {G} are {B};I do not believe that {G} are {N};I never said that {G} are {B};nobody should say that {G} are {B};you can't say that {G} are {N};please don't call {G} {N};don't you dare call {G} {M};who says that {G} are {B} is wrong;it is wrong to call {G} {N};it is shameful to say that {G} are {M};calling {G} {N} is hate speech;how can you say that {G} are {B}
 I don't {v} {G}, why should I;nobody should {v} {G};you should not {v} {G};people who {v} {G} are the problem;if you {v} {G} you are wrong;I used to {v} {G}, and I was wrong;why would anyone {v} {G};{G} should never be {F};{G} must not be {F};nobody should be {F} for being a {g};it is a crime that {G} were {F};I am against it when {G} are {F};it is horrible when {G} are {F};whoever wants {G} {F} belongs in court;saying that {G} should be {F} is disgusting;a {g} is not a {n};being a {g} does not make you a {n};not every {g} is a {n};no {g} deserves {D};{G} don't deserve {D}
@@ -228,6 +237,7 @@ def sentences(people: Sequence[tuple[str, str]], slurs: Sequence[str], seed: int
         (RUDE_AND_KIND_FRAMES, NO_HATE, 600),
         (COMPARING_FRAMES, CLEAN, 700),
         (NEWS_FRAMES, CLEAN, 900),
+        (IDIOM_FRAMES, CLEAN, 900),
     )
     for block, labels, count in plan:
         frames = _split(block)
@@ -269,6 +279,7 @@ class _Maker:
             "P": _split(CALLINGS),
             "S": _split(SUBJECTS),
             "X": _split(COMPARED),
+            "Y": _split(IDIOMS),
         }
         self._parts: dict[str, Callable[[], str]] = {
             name: lambda words=words: dice.choice(words)  # type: ignore[misc]
