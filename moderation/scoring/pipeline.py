@@ -86,6 +86,15 @@ class Case:
         """The language of the body: an ISO 639-1 code, or "und" where it cannot be told; see ``languages.py``."""
         return self.facts.language or language_of(self.body)
 
+    @cached_property
+    def language_of_rules(self) -> str:
+        """The same for rules that are made for one language: where telling it fails, all of them count."""
+        try:
+            return self.language
+        except Exception as error:  # noqa: BLE001 - the signal of the model is unavailable then; words still work
+            _log.error("language_failed", error=type(error).__name__)
+            return UNKNOWN
+
     def asked_by_rules(self) -> automod.Facts:
         """What rules in YAML may ask about."""
         facts = self.facts
@@ -111,13 +120,17 @@ class Step(NamedTuple):
 
 SIGNALS = (
     # What the text says.
-    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules, c.language), "18 µs"),
+    Step("profanity", lambda c: words.profanity(c.listed, c.body, c.facts.rules, c.language_of_rules), "18 µs"),
     Step(
         "site_words",
-        lambda c: words.site_words(c.body, c.facts.rules, c.language),
+        lambda c: words.site_words(c.body, c.facts.rules, c.language_of_rules),
         "1 µs; 4 µs with 200 words, 12 µs with lists of 50,000",
     ),
-    Step("site_patterns", lambda c: words.site_patterns(c.body, c.facts.rules, c.language), "1 µs, and 2 µs a pattern"),
+    Step(
+        "site_patterns",
+        lambda c: words.site_patterns(c.body, c.facts.rules, c.language_of_rules),
+        "1 µs, and 2 µs a pattern",
+    ),
     # Gives all seven scores for English, toxicity alone for German and Portuguese. Unavailable for texts in another
     # language or script, or with no usable model on the disk.
     Step(

@@ -67,7 +67,9 @@ def test_automod_is_put_shown_used_and_removed(call: Any) -> None:
     assert (made["rules"], made["text"], made["version"]) == (1, text, 1)
     assert call("GET", "/sites/news/automod", who="moderator")["text"] == text
     said = call("POST", "/rules/test", {"site": "news", "text": "A casino"})["signals"]
-    assert said[0]["evidence"] == [{"text": "The rule in line 2 (filter): Says casino.", "spans": [[2, 8]]}]
+    assert said[0]["evidence"] == [
+        {"text": "The rule in line 2 (filter): Says casino.", "spans": [[2, 8]], "spans_utf16": [[2, 8]]}
+    ]
     call("DELETE", "/sites/news/automod", status=204)
     call("GET", "/sites/news/automod", status=404)
 

@@ -229,7 +229,7 @@ def test_follow_moderators_page_word_for_word_every_call_answers(tour: Tour) -> 
         )
     )
     answers = [json.loads(line) for line in tour.run(prepare + "".join(shell)).splitlines() if line]
-    assert len(answers) == 7
+    assert len(answers) == 8
     assert len(answers[0]["items"]) == len(answers[1]["items"]) == 1
     assert answers[2] == {"released": 1}
     assert answers[3]["results"][0]["state"] == "approved"

@@ -124,7 +124,11 @@ def test_answer_that_objects_leaves_the_comment_waiting_with_its_evidence(
     assert (item["state"], item["risk"], item["scores"]["insult"]) == ("pending", 0.47, 0.95)
     assert item["reasons"][-1] == "Insult 0.95 by the scorer house (house-1)."
     (signal,) = [one for one in item["signals"] if one["name"] == "external:house"]
-    assert signal["evidence"][1] == {"text": "The scorer house says: An insult.", "spans": [[0, 6]]}
+    assert signal["evidence"][1] == {
+        "text": "The scorer house says: An insult.",
+        "spans": [[0, 6]],
+        "spans_utf16": [[0, 6]],
+    }
 
 
 def test_answer_on_a_site_that_holds_changes_the_risk_and_no_state(
@@ -164,7 +168,7 @@ def test_recomputed_verdict_is_that_of_an_answer_in_time(
     scorings.ask_due(parts)
     scorers.remove_scorer(parts, CLI, late["id"])
     with write() as session:  # or the second one would be a repeat of the first
-        session.execute(sa.update(Comment).values(exact=b"", simhash=None))
+        session.execute(sa.update(Comment).values(exact=b"", sketch=None, alike_key=None))
         session.execute(sa.text("DELETE FROM fingerprints"))
     add_scorer(server.url, "late", deadline_ms=2_000)
     in_time = post(body)

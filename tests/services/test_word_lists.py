@@ -283,7 +283,9 @@ def test_backtest_word_counts_what_was_decided_and_how(parts: Parts, moderator: 
     assert answer["summary"] == "Would have held 5 of the last 6 decided comments; 3 of them were approved."
     shown = [str(example["id"]) for example in answer["examples"]]
     assert shown == [history[name] for name in ("royale", "again", "old", "rude", "ad")]
-    assert answer["examples"][0]["evidence"] == [{"text": 'The site\'s word "casino".', "spans": [[0, 6]]}]
+    assert answer["examples"][0]["evidence"] == [
+        {"text": 'The site\'s word "casino".', "spans": [[0, 6]], "spans_utf16": [[0, 6]]}
+    ]
     assert answer["stopped_early"] is False
 
 
