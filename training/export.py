@@ -37,12 +37,12 @@ CONTRAST_SHARE = 0.15
 """Of the weight in the calibration of identity attacks that lies on our own sentences, of templates not trained on."""
 
 FALSE_ALARMS = {
-    "toxicity": 0.07,
+    "toxicity": 0.06,
     "severe_toxicity": 0.005,
-    "obscene": 0.015,
+    "obscene": 0.01,
     "threat": 0.003,
-    "insult": 0.05,
-    "identity_attack": 0.015,
+    "insult": 0.04,
+    "identity_attack": 0.008,
 }
 """For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
 than a third of the raters found toxic (Civil Comments). That is a hard measure: the corpus that we have was picked for
