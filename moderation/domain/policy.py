@@ -113,8 +113,9 @@ def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
     missing = [_unjudged(signal) for signal in signals if not is_usable(signal)] if len(usable) < len(signals) else []
     risk = _risk(usable)
     state, why = _settle(usable, missing, risk, policy)
-    causes = sorted((s for s in usable if s.weight > 0 and s.evidence), key=lambda s: -s.weight)
-    return Verdict(state, risk, _scores(usable), (*why, *(s.evidence[0].text for s in causes)))
+    causes = [signal for signal in usable if signal.weight > 0 and signal.evidence]
+    causes.sort(key=lambda signal: -signal.weight)
+    return Verdict(state, risk, _scores(usable), (*why, *[signal.evidence[0].text for signal in causes]))
 
 
 def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Policy) -> tuple[State, list[str]]:

@@ -42,6 +42,7 @@ RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
 below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything there without another signal."""
 
 _READ_WORDS = 8_192
+_AT_ONCE = 2_048
 _MAX_SPANS = 8
 _TRIED = 6
 
@@ -104,7 +105,7 @@ class Network:
         self._width, self._filters = self._convolutions.shape[0], len(self._bias) // 2
         self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
         self._dense_bias: Floats = arrays["dense_bias"]
-        table: Floats = arrays["table"].astype(np.float32) * arrays["table_scale"].astype(np.float32)[:, None]
+        table, scale = arrays["table"], arrays["table_scale"].astype(np.float32)
         self._linear = table.shape[1] - self._width
         dense: Floats = arrays["dense"]
         if len(known) != len(table) or dense.shape != (4 * self._filters + 2 * self._linear + 1, len(LABELS)):
@@ -112,8 +113,11 @@ class Network:
         # In the order of what is pooled: maxima of linear terms and filters, their sums, the length.
         maxima, means, linear, rest = np.split(dense, np.cumsum([2 * self._filters] * 2 + [self._linear]))
         self._dense: Floats = np.concatenate([linear, maxima, rest[:-1], means, rest[-1:]])
-        self._rows = self._products(table)
-        self._nothing = self._products(np.zeros((1, table.shape[1]), np.float32))[0]
+        self._rows: Floats = np.empty((len(table), self._linear + self._convolutions.shape[1]), np.float32)
+        for start in range(0, len(table), _AT_ONCE):  # in parts, so that loading takes little memory beside them
+            part = slice(start, start + _AT_ONCE)
+            self._fill(self._rows[part], table[part].astype(np.float32) * scale[part, None])
+        self._nothing = self._row_of(np.zeros(table.shape[1], np.float32))
         self._unknown = lru_cache(maxsize=_READ_WORDS)(self._spelled)
 
     def read(self, found: Sequence[str]) -> Reading:
@@ -142,12 +146,18 @@ class Network:
         np.add.at(shares, rows.argmax(0), np.maximum(rows.max(0), 0) * weights[:size])
         return shares
 
-    def _products(self, vectors: Floats) -> Floats:
-        """What words with these vectors say: their linear terms, and what they add to each filter."""
-        filtered = vectors[:, : self._width] @ self._convolutions
+    def _fill(self, rows: Floats, vectors: Floats) -> None:
+        """Write what words with these vectors say: their linear terms, and what they add to each filter."""
+        rows[:, : self._linear] = vectors[:, self._width :]
+        filtered = rows[:, self._linear :]
+        np.matmul(vectors[:, : self._width], self._convolutions, out=filtered)
         filtered[:, : len(self._bias)] += self._bias
-        rows: Floats = np.concatenate([vectors[:, self._width :], filtered], 1)
-        return rows
+
+    def _row_of(self, vector: Floats) -> Floats:
+        rows: Floats = np.empty((1, self._rows.shape[1]), np.float32)
+        self._fill(rows, vector[None, :])
+        row: Floats = rows[0]
+        return row
 
     def _rows_of(self, found: Sequence[str]) -> Floats:
         """The rows of a text's tokens, a copy that may be changed."""
@@ -169,8 +179,7 @@ class Network:
                 return known
         grams = gram_rows(last, len(self._grams))
         mean: Floats = (self._grams[grams] * self._gram_scale[grams, None]).mean(0)
-        row: Floats = self._products(mean[None, :])[0]
-        return row
+        return self._row_of(mean)
 
     def _pooled_rows(self, rows: Floats) -> Floats:
         """At each place the linear terms, and what the filters of width 3 and of width 1 say. Changes ``rows``."""

@@ -32,7 +32,7 @@ _VERSION = 2
 """Of sketches and bands; those of different versions never match."""
 
 _GRAM = 4
-_HASHES, _AT_ONCE = 48, 24
+_HASHES, _AT_ONCE, _FEW_GRAMS = 48, 24, 128
 _BANDS, _ROWS = 10, 3
 _MAX_GRAMS = 2_048
 """So many grams of the longest texts are used: those with the lowest hashes, so that they are the same in a copy."""
@@ -45,6 +45,10 @@ _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum() and c
 _FAMILY = np.frombuffer(shake_128(b"minhash").digest(8 * _HASHES), dtype="<u4").astype(np.uint32).reshape(2, _HASHES, 1)
 _TIMES, _PLUS = _FAMILY[0] | np.uint32(1), _FAMILY[1]
 """The hash functions x -> a x + b over 32 bits, a odd. Their numbers are stored in databases, so to say."""
+
+_PLACES = np.array([pow(0x01000193, power, 1 << 32) for power in range(_GRAM)], dtype=np.uint32)
+_MIXING = ((np.uint32(16), np.uint32(0x85EBCA6B)), (np.uint32(13), np.uint32(0xC2B2AE35)))
+_HALF, _GOLDEN = np.uint32(16), np.uint32(0x9E3779B1)
 
 _Codes = npt.NDArray[np.uint32]
 
@@ -166,28 +170,26 @@ def _sketch(codes: _Codes) -> bytes:
     grams = _grams(codes)
     if len(grams) > _MAX_GRAMS:
         grams = np.partition(grams, _MAX_GRAMS)[:_MAX_GRAMS]
-    lowest = [_lowest(grams, at) for at in range(0, _HASHES, _AT_ONCE)]
-    return np.concatenate(lowest).astype(np.uint8).tobytes()
+    at_once = _HASHES if len(grams) <= _FEW_GRAMS else _AT_ONCE
+    lowest = [_lowest(grams, slice(at, at + at_once)) for at in range(0, _HASHES, at_once)]
+    return b"".join([values.astype(np.uint8).tobytes() for values in lowest])
 
 
 def _grams(codes: _Codes) -> _Codes:
     """A hash of each sequence of four letters: FNV-like sums, mixed as MurmurHash3 ends (its constants)."""
-    size = len(codes) - _GRAM + 1
-    mixed = codes[:size].copy()
-    for at in range(1, _GRAM):
-        mixed *= np.uint32(0x01000193)
-        mixed += codes[at : at + size]
-    for shift, times in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        mixed ^= mixed >> np.uint32(shift)
-        mixed *= np.uint32(times)
-    return mixed ^ (mixed >> np.uint32(16))
+    mixed = np.convolve(codes, _PLACES, "valid")
+    for shift, times in _MIXING:
+        mixed ^= mixed >> shift
+        mixed *= times
+    mixed ^= mixed >> _HALF
+    return mixed
 
 
-def _lowest(grams: _Codes, at: int) -> _Codes:
+def _lowest(grams: _Codes, some: slice) -> _Codes:
     """The lowest values of some of the functions at once: as many as stay within the processor's cache."""
-    values = grams * _TIMES[at : at + _AT_ONCE]
-    values += _PLUS[at : at + _AT_ONCE]
-    values ^= values >> np.uint32(16)
-    values *= np.uint32(0x9E3779B1)
+    values = grams * _TIMES[some]
+    values += _PLUS[some]
+    values ^= values >> _HALF
+    values *= _GOLDEN
     lowest: _Codes = values.min(axis=1)
     return lowest
