@@ -370,7 +370,8 @@ def judge(
     """What the site's decisions say of a comment, once all other signals have been heard.
 
     The weight leads from their risk towards the probability that was learned, at most ``cap`` upwards and half of it
-    downwards; never downwards where a signal forces something. Weight below 0 never approves a comment by itself.
+    downwards; never downwards where a signal forces something. Until it has proved itself, it only speaks against what it
+    holds to be more likely bad than not. Weight below 0 never approves a comment by itself.
     """
     if model is None:
         return Signal(NAME)
@@ -381,7 +382,8 @@ def judge(
     features = features_of(folded, links, author_url, said)
     bad = model.predict(features).bad
     forced = any(signal.forces for signal in said)
-    weight = round(min(max(bad - features.risk, 0.0 if forced else -model.cap / 2), model.cap), 4)
+    most = model.cap if bad >= 0.5 or model.cap > LEAST_WEIGHT else 0.0
+    weight = round(min(max(bad - features.risk, 0.0 if forced else -model.cap / 2), most), 4)
     scores: dict[str, float] = {}
     if bad >= NOTICED_FROM:
         scores["spam"] = round(bad * model.spam_share(features) * model.cap / MOST_WEIGHT, 4)
