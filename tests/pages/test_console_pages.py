@@ -19,7 +19,7 @@ from moderation.web.sessions import own_path
 from tests.conftest import dispose
 
 PASSWORD = "nine lamps over the harbour"
-PAGES = ("/", "/console/", "/console/learned", "/console/?state=spam", "/docs")
+PAGES = ("/", "/console/", "/console/learned", "/console/rules", "/console/?state=spam", "/docs")
 
 
 def add_person(app: Flask, name: str, role: str, site: str) -> None:
