@@ -81,7 +81,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def open_one(**options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.complaints = []
