@@ -281,6 +281,7 @@ def desk(live_server: Any) -> Any:
 def enter(page: Any, url: str) -> None:
     """Log in through the form, by keyboard alone."""
     page.goto(url + "/console/")
+    page.locator("input[name=name]:focus").wait_for()
     page.keyboard.type("mira")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
