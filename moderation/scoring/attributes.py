@@ -9,9 +9,8 @@ import hashlib
 import io
 import json
 import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,13 +58,21 @@ class Curve:
 
     logits: tuple[float, ...]
     calibrated: tuple[float, ...]
+    _lines: tuple[tuple[float, float, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        x, y = self.logits, self.calibrated
+        slopes = [(y[at] - y[at - 1]) / (x[at] - x[at - 1]) for at in range(1, len(x))]
+        lines = [(x[at + 1], slope, y[at] - slope * x[at]) for at, slope in enumerate(slopes)]
+        object.__setattr__(self, "_lines", (*lines[:-1], (math.inf, *lines[-1][1:])))
 
     def score(self, logit: float) -> float:
         """The score 0..1 of a logit, rounded to four places."""
-        x, y = self.logits, self.calibrated
-        at = bisect_left(x, logit, 1, len(x) - 1) if len(x) > 2 else 1
-        slope = (y[at] - y[at - 1]) / (x[at] - x[at - 1])
-        value = y[at - 1] + slope * (logit - x[at - 1])
+        value = 0.0
+        for end, slope, at_zero in self._lines:
+            if logit <= end:
+                value = at_zero + slope * logit
+                break
         if not -30.0 < value < 30.0:
             value = math.copysign(30.0, value)
         return round(1 / (1 + math.exp(-value)), 4)

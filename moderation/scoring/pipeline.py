@@ -232,7 +232,7 @@ class Pipeline:
         case = Case(candidate, self._listed, self._model, self._others)
         asked = [_judge(step, case) for step in self._signals if only is None or step.name in only]
         said = [signal for signal in asked if signal is not None]
-        if only is None or LAST.name in only:
+        if candidate.learned is not None and (only is None or LAST.name in only):
             last = _judge(Step(LAST.name, lambda c: LAST.judge(c, said), LAST.cost), case)
             said += [last] if last is not None else []
         return tuple(said)
