@@ -35,8 +35,8 @@ train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_
 	$(BIN)/python -m training.train $(ARGS)
 	$(BIN)/python -m training.languages
 
-evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table.
-	$(BIN)/python -m training.evaluate
+evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table. ARGS=--card writes it into the card.
+	$(BIN)/python -m training.evaluate $(ARGS)
 
 format: $(VENV)/.for-tests ## Format the code.
 	$(BIN)/ruff check --fix --quiet . || true
