@@ -75,7 +75,7 @@ def for_test(all_rows: Sequence[Row]) -> list[Row]:
 def _all_rows() -> Iterator[Row]:
     yield from _labelled("jigsaw_wiki_original_12928.csv", "wiki", 1.0)
     yield from _labelled("jigsaw_wiki_rareclass_lowercased_8206.csv", "wiki_rare", 1.0)
-    yield from _labelled("civilcomments_toxicspans_soft_13100.csv", "civil", 0.7)
+    yield from _labelled("civilcomments_toxicspans_soft_13100.csv", "civil", 1.0)
     yield from _perspective()
     yield from _labelled("wikitalk_perspective_scored_19995.csv", "wikitalk", 0.6)
     yield from _tweets()
