@@ -25,7 +25,8 @@ from moderation.services import asking, events, idempotency, learning
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
-from moderation.storage import audit, comments, decisions, limits, reactions, scorings, sites, tallies, threads
+from moderation.services.sites import known_site
+from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
 from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Comment, Site, Thread
 
@@ -91,7 +92,7 @@ def submit_comment(
     ``Forbidden`` for a closed thread, ``RateLimited``, ``StorageUnavailable``.
     """
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         settings = site_settings(site.settings)
         clean = _cleaned(parts, submission, settings)
         draft = _draft(session, parts, site, submission, clean, client)
@@ -132,7 +133,7 @@ def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
     Raises ``RateLimited`` or ``NotFound``.
     """
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         limits.peek(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
 
 
@@ -153,14 +154,7 @@ def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client
 def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
     """The origins from which a site's readers may call. Raises ``NotFound``."""
     with read() as session:
-        return tuple(_site(session, site_key).origins)
-
-
-def _site(session: Session, key: str) -> Site:
-    site = sites.site_by_key(session, key)
-    if site is None:
-        raise NotFound("site")
-    return site
+        return tuple(known_site(session, site_key).origins)
 
 
 def _limit(site: Site, kind: str) -> str:
@@ -441,7 +435,7 @@ def edit_comment(
     """
     now = parts.clock()
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         settings = site_settings(site.settings)
         comment = _own_comment(session, parts, site, comment_id, edit_token)
         problems: dict[str, list[str]] = {}
@@ -515,7 +509,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
     """
     now = parts.clock()
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         comment = _own_comment(session, parts, site, comment_id, edit_token)
     before = State(comment.state)
     with write() as session:
@@ -633,7 +627,7 @@ def _thread_of(session: Session, comment: Comment) -> Thread:
 def preview(parts: Parts, site_key: str, body: str, client: Client) -> dict[str, Any]:
     """The HTML that a body would become; nothing is stored but the rate. Raises ``Invalid``, ``RateLimited``."""
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         hit_rate(session, parts, site, "preview", client)
     problems: dict[str, list[str]] = {}
     _, html = _body(parts, problems, body, site_settings(site.settings))
@@ -660,7 +654,7 @@ def report_comment(
     if len(text) > MAX_DETAIL_CHARS:  # NFC may treble a length that was right before
         raise Invalid({"detail": [f"It is longer than {MAX_DETAIL_CHARS} characters."]})
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         if not site_settings(site.settings).reports:
             raise Forbidden("This site takes no reports.")
         hit_rate(session, parts, site, "report", client)
@@ -690,7 +684,7 @@ def vote(
     """
     now = parts.clock()
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         if not site_settings(site.settings).votes:
             raise Forbidden("This site has no votes.")
         hit_rate(session, parts, site, "vote", client)
