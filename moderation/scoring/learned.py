@@ -370,8 +370,8 @@ def judge(
     """What the site's decisions say of a comment, once all other signals have been heard.
 
     The weight leads from their risk towards the probability that was learned, at most ``cap`` upwards and half of it
-    downwards; never downwards where a signal forces something. Until it has proved itself, it only speaks against what it
-    holds to be more likely bad than not. Weight below 0 never approves a comment by itself.
+    downwards; never downwards where a signal forces something. Until it has proved itself, it only speaks against what
+    it holds to be more likely bad than not. Weight below 0 never approves a comment by itself.
     """
     if model is None:
         return Signal(NAME)
