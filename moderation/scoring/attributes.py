@@ -20,7 +20,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, Span
+from moderation.domain.policy import ATTRIBUTES, Evidence, Signal
 from moderation.errors import Bug
 from moderation.scoring import spam
 from moderation.scoring.folding import Folded
@@ -43,7 +43,6 @@ below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything 
 
 _READ_WORDS = 8_192
 _AT_ONCE = 2_048
-_MAX_SPANS = 8
 _TRIED = 6
 
 _log = structlog.get_logger(__name__)
@@ -73,7 +72,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What ``manifest.json`` says: version, checksums, calibration and the default thresholds of each attribute."""
+    """What a manifest says: version, checksums, calibration and default thresholds by attribute (or by language)."""
 
     version: str
     sha256: Mapping[str, str]
@@ -280,7 +279,7 @@ class Model:
         else:
             carrying = self._carrying(reading, LABELS.index(name))
             because = "these words" if carrying else "the text as a whole"
-        spans = spans_of(folded, [places[place] for place in carrying])
+        spans = folded.spans(places[place][1:] for place in carrying)
         return Evidence(f"{said}: {because or 'the text as a whole'}.", spans)
 
     def _carrying(self, reading: Reading, label: int) -> list[int]:
@@ -317,7 +316,7 @@ def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
 def load(folder: Path = FOLDER) -> Model:
     """The model of a folder, its files checked against the manifest. Raises ``Bug`` for a missing or damaged one."""
     try:
-        manifest = _manifest(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        manifest = read_manifest(folder / "manifest.json", ATTRIBUTES)
         network = Network(checked_arrays(folder, "attributes.npz", manifest.sha256))
         return Model(manifest, network, spam.SpamModel(checked_arrays(folder, "spam.npz", manifest.sha256)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -343,21 +342,13 @@ def checked_arrays(folder: Path, name: str, sha256: Mapping[str, str]) -> dict[s
         return {key: arrays[key] for key in arrays.files}
 
 
-def _manifest(stored: Mapping[str, Any]) -> Manifest:
-    curves = {name: Curve(tuple(c["logits"]), tuple(c["calibrated"])) for name, c in stored["calibration"].items()}
-    thresholds = {name: float(stored["thresholds"][name]) for name in ATTRIBUTES}
-    return Manifest(str(stored["version"]), dict(stored["sha256"]), {n: curves[n] for n in ATTRIBUTES}, thresholds)
-
-
-def spans_of(folded: Folded, places: Sequence[Token]) -> tuple[Span, ...]:
-    """The places in the source, neighbours as one, at most ``_MAX_SPANS``."""
-    merged: list[tuple[int, int]] = []
-    for token in places:
-        if merged and not folded.text[merged[-1][1] : token.start].strip():
-            merged[-1] = (merged[-1][0], token.end)
-        else:
-            merged.append((token.start, token.end))
-    return tuple(folded.span(start, end) for start, end in merged[:_MAX_SPANS])
+def read_manifest(path: Path, names: Sequence[str]) -> Manifest:
+    """What a manifest says of these scores. Raises what reading a missing or damaged one raises."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    points = {name: stored["calibration"][name] for name in names}
+    curves = {name: Curve(tuple(at["logits"]), tuple(at["calibrated"])) for name, at in points.items()}
+    thresholds = {name: float(stored["thresholds"][name]) for name in names}
+    return Manifest(str(stored["version"]), dict(stored["sha256"]), curves, thresholds)
 
 
 def _plain(name: str) -> str:

@@ -26,6 +26,7 @@ from publicsuffixlist import PublicSuffixList
 from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold_name
+from moderation.scoring.languages import UNKNOWN
 from moderation.scoring.literals import Literals, WordList, Words, check_literal, needle, spellings
 
 MAX_VALUE_CHARS = 500
@@ -47,9 +48,6 @@ _MIN_V4_PREFIX, _KEPT_V4_PREFIX = 8, 24
 _MIN_V6_PREFIX, _KEPT_V6_PREFIX = 16, 48
 _PATTERN_MEMORY_BYTES = 1 << 20
 _TOO_LARGE = "It is too large once its repetitions are written out. Use smaller numbers in '{...}', or '+'."
-
-UNKNOWN_LANGUAGE = "und"
-"""What stands for a language that nobody can tell (ISO 639-2)."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -392,7 +390,7 @@ def _allowed_words(rows: Sequence[RuleRow]) -> dict[str, frozenset[str]]:
 
 def speaks(wanted: str, language: str | None) -> bool:
     """Whether what was made for a language (empty: for all) counts in a comment. One that nobody can tell is in any."""
-    return not wanted or language in {None, UNKNOWN_LANGUAGE, wanted}
+    return not wanted or language in {None, UNKNOWN, wanted}
 
 
 def _is_valid(row: RuleRow) -> bool:

@@ -396,6 +396,8 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
 
     They are read from the comments themselves: what is erased is not there, and nothing is kept for this list.
     """
+    if model is learned.UNUSABLE:
+        return {"against": [], "in_favour": []}
     rows = log.taught_texts(session, site.id, WORDS_FROM, _WORD_CHARS)
     latest = {row.comment_id: row for row in reversed(rows)}
     seen: dict[str, list[int]] = {}
@@ -403,8 +405,6 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
         if row.sign > 0:
             for word in learned.shown_words(fold(row.body)):
                 seen.setdefault(word, [0] * len(LABELS))[row.label] += 1
-    if model is learned.UNUSABLE:
-        return {"against": [], "in_favour": []}
     weighed = [(model.odds_of(word), word, counts) for word, counts in seen.items() if sum(counts) >= WORD_IN]
     weighed.sort()
     return {
