@@ -33,7 +33,7 @@ MAX_VALUE_CHARS = 500
 """Longest value of a rule, in characters."""
 
 MAX_PATTERNS = 200
-"""Patterns of one site that run; each costs some 5 µs a comment. More than these make the signal unavailable."""
+"""Patterns of one site that run; some 2 µs each for 300 characters. More than these make the signal unavailable."""
 
 PATTERN_WINDOW_BYTES = 10_000
 """UTF-8 bytes that a pattern sees at once. Longer texts are read in windows that overlap by ``MAX_VALUE_CHARS``."""

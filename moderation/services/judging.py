@@ -115,7 +115,11 @@ def stored_signal(row: Any) -> Signal:
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
-    """Gather the facts (at most seven small queries, none in proportion to a table), run the signals, decide."""
+    """Gather the facts, run the signals, decide.
+
+    At most five small queries, none in proportion to a table; and some more where the site's rules, scorers or what was
+    learned have changed since this process asked for them.
+    """
     now = parts.clock()
     print_ = fingerprint(draft.body)
     alike, identical, similar = _repeats(session, site.id, print_, draft, now)
