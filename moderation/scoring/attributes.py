@@ -20,7 +20,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from moderation.domain.policy import ATTRIBUTES, Evidence, Signal
+from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, in_words, risk_share
 from moderation.errors import Bug
 from moderation.scoring import spam
 from moderation.scoring.folding import Folded
@@ -32,10 +32,6 @@ FOLDER = Path(__file__).parent / "model"
 
 LABELS = ATTRIBUTES[:-1]
 """What the network scores, in the order of its outputs. The seventh score, spam, has a model of its own."""
-
-RISK_AT_THRESHOLD = 0.2
-"""The weight of a score that just reaches its threshold: the risk from which a site in ``auto`` mode lets a moderator
-look, unless it sets another."""
 
 RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
 """The weight of a score of 1. What is rude is no spam: together with the built-in word list's 0.4 at most it stays
@@ -239,7 +235,9 @@ class Model:
         evidence = [self._evidence(name, scores[name], folded, places, reading, noticed) for name in flagged]
         if weight and not evidence:
             name = max(weights, key=lambda name: weights[name])
-            evidence = [Evidence(f"{_plain(name)} {scores[name]:.2f} by model {self.version}: below what is flagged.")]
+            evidence = [
+                Evidence(f"{in_words(name)} {scores[name]:.2f} by model {self.version}: below what is flagged.")
+            ]
         return Signal("attributes", weight, tuple(evidence), scores)
 
     def scores(self, folded: Folded, links: int = 0) -> dict[str, float]:
@@ -255,13 +253,12 @@ class Model:
         return {name: self._curves[name].score(logit) for name, logit in zip(ATTRIBUTES, logits, strict=True)}
 
     def weight(self, name: str, score: float) -> float:
-        """The share of the risk that a score stands for.
+        """The share of the risk that a score stands for: ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1.
 
-        0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1, straight
-        lines between. So a site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure
-        that is.
+        A site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure that is.
         """
-        return risk_share(score, self.thresholds[name], SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST)
+        most = SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST
+        return round(risk_share(score, self.thresholds[name], most), 4)
 
     def _evidence(
         self,
@@ -272,7 +269,7 @@ class Model:
         reading: Reading,
         noticed: spam.Noticed,
     ) -> Evidence:
-        said = f"{_plain(name)} {score:.2f} by model {self.version}"
+        said = f"{in_words(name)} {score:.2f} by model {self.version}"
         if name == "spam":
             carrying, reasons = noticed.carrying(), noticed.reasons()
             because = ", ".join([*reasons, *(["these words"] if carrying else [])])
@@ -294,16 +291,6 @@ class Model:
         falls = reading.logits[label] - self._network.without(reading, likely)[:, label]
         most = max(falls.tolist(), default=0.0)
         return sorted(at for at, fall in zip(likely, falls.tolist(), strict=True) if fall > 0 and fall >= most * 0.25)
-
-
-def risk_share(score: float, threshold: float, most: float) -> float:
-    """The weight of a score with that threshold, ``most`` at a score of 1: the lines that ``Model.weight`` tells of."""
-    if score <= threshold / 2:
-        return 0.0
-    if score < threshold:
-        return round((score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
-    above = (score - threshold) / max(1 - threshold, 1e-6)
-    return round(RISK_AT_THRESHOLD + above * (most - RISK_AT_THRESHOLD), 4)
 
 
 def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
@@ -349,7 +336,3 @@ def read_manifest(path: Path, names: Sequence[str]) -> Manifest:
     curves = {name: Curve(tuple(at["logits"]), tuple(at["calibrated"])) for name, at in points.items()}
     thresholds = {name: float(stored["thresholds"][name]) for name in names}
     return Manifest(str(stored["version"]), dict(stored["sha256"]), curves, thresholds)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").capitalize()

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from moderation.domain.policy import Evidence, Signal
+from moderation.domain.policy import Evidence, Signal, risk_share
 from moderation.errors import Bug
 from moderation.scoring import attributes
 from moderation.scoring.attributes import FOLDER, RUDE_AT_MOST, Manifest
@@ -64,7 +64,7 @@ class Model:
         """The signal of a text: toxicity alone, its weight, and, from the threshold on, the words that carry it."""
         shares = self.shares(words(folded.text))
         score = self._curve.score(self.logit(shares))
-        weight = attributes.risk_share(score, self.threshold, RUDE_AT_MOST)
+        weight = round(risk_share(score, self.threshold, RUDE_AT_MOST), 4)
         said = f"Toxicity {score:.2f} by the {NAMES[self.language]} model {self.version}"
         evidence: tuple[Evidence, ...] = ()
         if score >= self.threshold:
