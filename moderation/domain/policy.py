@@ -5,7 +5,7 @@ add up and are clamped to 0..1. ``scores`` are attribute scores (toxicity and it
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -30,6 +30,11 @@ class Forces(StrEnum):
 
     HOLD = "hold"
     SPAM = "spam"
+
+
+def strictest(forces: Collection[str | None]) -> Forces | None:
+    """The strictest of what several signals or rules settle, also by the names of their actions; None for nothing."""
+    return Forces.SPAM if Forces.SPAM in forces else Forces.HOLD if Forces.HOLD in forces else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import idna
 import re2
 from publicsuffixlist import PublicSuffixList
 
-from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
+from moderation.domain.policy import Evidence, Signal, Span, nothing, strictest
 from moderation.errors import Bug, Invalid
 from moderation.scoring.folding import Folded, fold_name
 from moderation.scoring.languages import UNKNOWN
@@ -698,8 +698,7 @@ def rules_signal(name: str, found: Sequence[tuple[RuleRow, Evidence]], *, broken
     """What the matching rules say together: the sum of their weights in -1..1, and the strictest of their actions."""
     if not found and not broken:
         return nothing(name)
-    actions = {row.action for row, _ in found}
-    forces = Forces.SPAM if "spam" in actions else Forces.HOLD if "hold" in actions else None
+    forces = strictest({row.action for row, _ in found})
     weight = min(1.0, max(-1.0, sum(row.weight for row, _ in found)))
     evidence = tuple(evidence for _, evidence in found[:MAX_SPANS])
     return Signal(name, round(weight, 4), evidence, forces=forces, available=not broken)
