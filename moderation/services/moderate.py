@@ -769,8 +769,8 @@ def _audit_line(row: AuditLine, keys: dict[uuid.UUID, str]) -> dict[str, Any]:
 
 def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> dict[str, Any]:
     """What came in and what became of it, by day (UTC); the age of the oldest pending; the median time to a decision
-    over the latest thousand; how often the score agreed with the moderators; of one site, how well what
-    was learned predicts decisions.
+    over the latest thousand; how often the score agreed with the moderators; of one site, how well what was learned
+    predicts decisions.
     """
     if not 1 <= days <= MAX_STATS_DAYS:
         raise Invalid({"days": [f"It is a whole number from 1 to {MAX_STATS_DAYS}."]})
