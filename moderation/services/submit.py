@@ -234,6 +234,7 @@ def _body(parts: Parts, problems: dict[str, list[str]], raw: str, settings: Site
 def _draft(session: Session, parts: Parts, site: Site, submission: Submission, clean: _Clean, client: Client) -> Draft:
     thread = threads.thread_of_site(session, site.id, clean.key)
     return Draft(
+        comment_id=new_id(),
         body=clean.body,
         body_html=clean.html,
         author_name=clean.name,
@@ -246,14 +247,13 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         filled_in_ms=submission.filled_in_ms,
         honeypot=bool(submission.honeypot),
         is_top_level=submission.parent_id is None,
-        comment_id=new_id(),
     )
 
 
 def _question(site: Site, draft: Draft, version: int, thread_key: str, thread_url: str | None) -> Question:
     """What external scorers may be told of a comment."""
     return Question(
-        id=asking.message_id(draft.comment_id or new_id(), version),
+        id=asking.message_id(draft.comment_id, version),
         site=site.key,
         thread_key=thread_key,
         text=draft.body,
@@ -320,20 +320,19 @@ def _comment(
     judged: Judged,
 ) -> Comment:
     now = parts.clock()
-    comment_id = draft.comment_id or new_id()
     return Comment(
-        id=comment_id,
+        id=draft.comment_id,
         site_id=site.id,
         thread_id=thread.id,
         parent_id=parent.id if parent else None,
-        root_id=parent.root_id if parent else comment_id,
+        root_id=parent.root_id if parent else draft.comment_id,
         depth=parent.depth + 1 if parent else 0,
         author_id=author_id,
         author_name=clean.name,
         author_url=clean.website,
         author_proven=draft.author_id is not None,
         avatar=parts.vault.avatar_key(site.id, author_id.bytes),
-        email_sealed=_sealed_email(parts, site, comment_id, clean.email),
+        email_sealed=_sealed_email(parts, site, draft.comment_id, clean.email),
         email_index=parts.vault.blind_index(site.id, clean.email) if clean.email else None,
         email_domain=draft.email_domain,
         ip_network=draft.ip_network,
@@ -581,6 +580,7 @@ def _own_comment(session: Session, parts: Parts, site: Site, comment_id: uuid.UU
 
 def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html: str, client: Client) -> Draft:
     return Draft(
+        comment_id=comment.id,
         body=source,
         body_html=html,
         author_name=comment.author_name,
@@ -590,7 +590,6 @@ def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html
         thread_id=comment.thread_id,
         network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
         ip_network=truncate_ip(client.ip),
-        comment_id=comment.id,
         is_top_level=comment.parent_id is None,
         is_edited=True,
         reports=comment.reports,
