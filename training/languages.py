@@ -21,9 +21,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from moderation.scoring import foreign
+from moderation.scoring.attributes import Curve, Manifest
 from moderation.scoring.folding import fold
 from moderation.scoring.foreign import GRAM_VALUE, LANGUAGES, PAIR_VALUE, ROWS, WORD_VALUE, Model
 from moderation.scoring.languages import ENGLISH, NAMES, UNKNOWN, language_of
+from moderation.scoring.spam import number_of, pair_rows
 from moderation.scoring.tokens import words
 from training import contrast_languages, data
 from training.heldout import is_calibration, is_test, letters
@@ -92,9 +94,9 @@ def matrix(found: Sequence[Tweet]) -> csr_matrix:
     ends = [0]
     for tweet in found:
         read = [foreign.plain_word(token) for token in words(fold(tweet.text).text)]
-        numbers = [foreign.number_of(word) for word in read]
+        numbers = [number_of(word) for word in read]
         pieces = [ROWS + row for word in read for row in foreign.gram_rows(word)]
-        pairs = foreign.pair_rows(numbers).tolist() if len(numbers) > 1 else []
+        pairs = pair_rows(numbers, ROWS).tolist() if len(numbers) > 1 else []
         columns += [number & (ROWS - 1) for number in numbers] + pairs + pieces
         scale = foreign.token_scale(len(read))
         values += [WORD_VALUE * scale] * len(numbers) + [PAIR_VALUE * scale] * len(pairs)
@@ -161,8 +163,8 @@ def _arrays(model: LogisticRegression) -> dict[str, np.ndarray]:
 
 def _calibrate(language: str, arrays: dict[str, np.ndarray], held: Sequence[Tweet], manifest: dict[str, Any]) -> None:
     """A straight line in logits, fitted on tweets held out for it by the run time's own figures, and the threshold."""
-    flat = foreign.Curve((-30.0, 30.0), (-30.0, 30.0))
-    reader = Model(language, foreign.Manifest(VERSION, {}, {language: flat}, {language: 0.5}), arrays)
+    flat = Curve((-30.0, 30.0), (-30.0, 30.0))
+    reader = Model(language, Manifest(VERSION, {}, {language: flat}, {language: 0.5}), arrays)
     logits = np.array([reader.logit(reader.shares(words(fold(t.text).text))) for t in held])
     share = np.array([t.share for t in held])
     both = np.concatenate([logits, logits])[:, None]
@@ -171,7 +173,7 @@ def _calibrate(language: str, arrays: dict[str, np.ndarray], held: Sequence[Twee
     slope, offset = float(line.coef_[0][0]), float(line.intercept_[0])
     ends = (-30.0, 30.0)
     stored = {"logits": list(ends), "calibrated": [round(slope * end + offset, 4) for end in ends]}
-    curve = foreign.Curve(ends, tuple(stored["calibrated"]))
+    curve = Curve(ends, tuple(stored["calibrated"]))
     clean = sorted(curve.score(float(logit)) for logit in logits[share == 0])
     cut = clean[int(len(clean) * (1 - FALSE_ALARMS[language]))]
     manifest["calibration"][language] = stored

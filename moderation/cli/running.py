@@ -18,9 +18,9 @@ bind_option = click.option(
 @click.command()
 @bind_option
 @click.option("--workers", type=click.IntRange(1, 64), default=serving.DEFAULT_WORKERS, show_default=True)
-@click.option("--no-worker", is_flag=True, help="Without the delivery worker; run 'moderation worker' yourself.")
+@click.option("--no-worker", is_flag=True, help="Without the worker; run 'moderation worker' yourself.")
 def serve(bind: str, workers: int, no_worker: bool) -> None:
-    """Serve by gunicorn with the shipped configuration, and the delivery worker beside it.
+    """Serve by gunicorn with the shipped configuration, and the worker beside it.
 
     Put a proxy that buffers requests in front; deploy/nginx.conf is one. SIGTERM or Ctrl-C stops.
     """
@@ -34,14 +34,14 @@ def serve(bind: str, workers: int, no_worker: bool) -> None:
 
 @click.command()
 def worker() -> None:
-    """Deliver webhooks; one is enough, several share the work."""
-    from moderation import worker as delivery
+    """Deliver webhooks and ask external scorers; one is enough, several share the work."""
+    from moderation import worker as service
     from moderation.app import create_app
 
     settings = read_settings()
     require_database(settings)
-    stop = delivery.stop_on_signals()
-    delivery.run(create_app(settings), stop)
+    stop = service.stop_on_signals()
+    service.run(create_app(settings), stop)
 
 
 @click.command()

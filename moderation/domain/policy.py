@@ -5,7 +5,7 @@ add up and are clamped to 0..1. ``scores`` are attribute scores (toxicity and it
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -20,11 +20,21 @@ EXTERNAL = "external:"
 """What the name of an external scorer's signal begins with."""
 
 
+RISK_AT_THRESHOLD = 0.2
+"""The weight of a score that just reaches its threshold: the risk from which a site in ``auto`` mode lets a moderator
+look, unless it sets another."""
+
+
 class Forces(StrEnum):
     """What a signal settles on its own, whatever the sum says."""
 
     HOLD = "hold"
     SPAM = "spam"
+
+
+def strictest(forces: Collection[str | None]) -> Forces | None:
+    """The strictest of what several signals or rules settle, also by the names of their actions; None for nothing."""
+    return Forces.SPAM if Forces.SPAM in forces else Forces.HOLD if Forces.HOLD in forces else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,19 @@ def is_usable(signal: Signal) -> bool:
     return not signal.scores or all(0 <= score <= 1 for score in signal.scores.values())
 
 
+def risk_share(score: float, threshold: float, most: float) -> float:
+    """The share of the risk that a score stands for.
+
+    0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``most`` at 1, straight lines between.
+    """
+    at_threshold = min(RISK_AT_THRESHOLD, most)
+    if score <= threshold / 2:
+        return 0.0
+    if score < threshold:
+        return (score / threshold * 2 - 1) * at_threshold
+    return at_threshold + (score - threshold) / max(1 - threshold, 1e-6) * (most - at_threshold)
+
+
 def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
     """What becomes of a comment: ``pending``, or ``approved`` or ``spam`` where the site's settings say so.
 
@@ -119,12 +142,12 @@ def decide(signals: Sequence[Signal], policy: Policy) -> Verdict:
 
 
 def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Policy) -> tuple[State, list[str]]:
-    spam = [f"{_plain(s.name)} marks it as spam." for s in usable if s.forces is Forces.SPAM]
+    spam = [f"{in_words(s.name)} marks it as spam." for s in usable if s.forces is Forces.SPAM]
     if policy.auto_spam and spam:
         return State.SPAM, spam
     if policy.auto_spam and not missing and risk >= policy.spam_from:
         return State.SPAM, [f"The risk of {risk:.2f} reaches this site's limit for spam, {policy.spam_from:.2f}."]
-    why = spam + [f"{_plain(s.name)} asks for a moderator." for s in usable if s.forces is Forces.HOLD]
+    why = spam + [f"{in_words(s.name)} asks for a moderator." for s in usable if s.forces is Forces.HOLD]
     why += missing
     if policy.mode != "auto":
         return State.PENDING, [*why, "This site holds every comment."]
@@ -141,14 +164,15 @@ def _settle(usable: list[Signal], missing: list[str], risk: float, policy: Polic
 def _unjudged(signal: Signal) -> str:
     if signal.name.startswith(EXTERNAL) and signal.evidence:
         return signal.evidence[0].text
-    return f"{_plain(signal.name)} could not be judged."
+    return f"{in_words(signal.name)} could not be judged."
 
 
 def _risk(signals: Sequence[Signal]) -> float:
     return round(min(1.0, max(0.0, sum(signal.weight for signal in signals))), 4)
 
 
-def _plain(name: str) -> str:
+def in_words(name: str) -> str:
+    """The name of a signal or an attribute at the beginning of a sentence."""
     return name.replace("_", " ").capitalize()
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from moderation.domain.links import safe_url
-from moderation.domain.policy import ATTRIBUTES, EXTERNAL, Evidence, Signal, Span
+from moderation.domain.policy import ATTRIBUTES, EXTERNAL, Evidence, Signal, Span, in_words, risk_share
 from moderation.domain.webhook import SECRET_PREFIX
 from moderation.errors import Invalid
 
@@ -24,10 +24,6 @@ MAX_DEADLINE_MS = 2_000
 MAX_SECRET_CHARS = 500
 THRESHOLD = 0.5
 """The score from which on an attribute is flagged, where ``thresholds`` sets no other."""
-
-RISK_AT_THRESHOLD = 0.2
-"""The weight of a score that just reaches its threshold: that from which a site in ``auto`` mode lets a moderator
-look, as with the trained model."""
 
 MAX_WEIGHT = 0.5
 """The most that a scorer adds to the risk, where ``max_weight`` sets no other."""
@@ -112,7 +108,7 @@ def signal_of(scorer: Scorer, opinion: Opinion) -> Signal:
     ``may_lower`` says so: a scorer does not approve by being asked nicely.
     """
     most = float(scorer.options.get("max_weight", MAX_WEIGHT))
-    by_score = {name: weight_of(score, threshold_of(scorer, name), most) for name, score in opinion.scores.items()}
+    by_score = {name: risk_share(score, threshold_of(scorer, name), most) for name, score in opinion.scores.items()}
     weight = max(by_score.values(), default=0.0)
     if opinion.weight is not None:
         weight = min(max(opinion.weight, -most if scorer.options.get("may_lower") else 0.0), most)
@@ -134,19 +130,6 @@ def gave_up(scorer: Scorer) -> Signal:
     return Signal(scorer.signal, evidence=(Evidence(f"The scorer {scorer.name} did not answer."),), available=False)
 
 
-def weight_of(score: float, threshold: float, most: float) -> float:
-    """The share of the risk that a score stands for, by the form of the trained model's.
-
-    0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``most`` at 1, straight lines between.
-    """
-    at_threshold = min(RISK_AT_THRESHOLD, most)
-    if score <= threshold / 2:
-        return 0.0
-    if score < threshold:
-        return (score / threshold * 2 - 1) * at_threshold
-    return at_threshold + (score - threshold) / max(1 - threshold, 1e-6) * (most - at_threshold)
-
-
 def threshold_of(scorer: Scorer, attribute: str) -> float:
     """The score from which on this scorer's attribute is flagged."""
     return float(scorer.options.get("thresholds", {}).get(attribute, THRESHOLD))
@@ -157,7 +140,7 @@ def _flagged(scorer: Scorer, opinion: Opinion, name: str) -> list[Evidence]:
     if score < threshold_of(scorer, name):
         return []
     version = f" ({opinion.version})" if opinion.version else ""
-    sentence = f"{name.replace('_', ' ').capitalize()} {score:.2f} by the scorer {scorer.name}{version}."
+    sentence = f"{in_words(name)} {score:.2f} by the scorer {scorer.name}{version}."
     return [Evidence(sentence, opinion.places.get(name, ()))]
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, Span
+from moderation.domain.policy import ATTRIBUTES, Evidence, Signal, in_words, risk_share
 from moderation.errors import Bug
 from moderation.scoring import spam
 from moderation.scoring.folding import Folded
@@ -32,17 +32,12 @@ FOLDER = Path(__file__).parent / "model"
 LABELS = ATTRIBUTES[:-1]
 """What the network scores, in the order of its outputs. The seventh score, spam, has a model of its own."""
 
-RISK_AT_THRESHOLD = 0.2
-"""The weight of a score that just reaches its threshold: the risk from which a site in ``auto`` mode lets a moderator
-look, unless it sets another."""
-
 RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
 """The weight of a score of 1. What is rude is no spam: together with the built-in word list's 0.4 at most it stays
 below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything there without another signal."""
 
 _READ_WORDS = 8_192
 _AT_ONCE = 2_048
-_MAX_SPANS = 8
 _TRIED = 6
 
 _log = structlog.get_logger(__name__)
@@ -80,7 +75,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What ``manifest.json`` says: version, checksums, calibration and the default thresholds of each attribute."""
+    """What a manifest says: version, checksums, calibration and default thresholds by attribute (or by language)."""
 
     version: str
     sha256: Mapping[str, str]
@@ -247,7 +242,9 @@ class Model:
         evidence = [self._evidence(name, scores[name], folded, places, reading, noticed) for name in flagged]
         if weight and not evidence:
             name = max(weights, key=lambda name: weights[name])
-            evidence = [Evidence(f"{_plain(name)} {scores[name]:.2f} by model {self.version}: below what is flagged.")]
+            evidence = [
+                Evidence(f"{in_words(name)} {scores[name]:.2f} by model {self.version}: below what is flagged.")
+            ]
         return Signal("attributes", weight, tuple(evidence), scores)
 
     def scores(self, folded: Folded, links: int = 0) -> dict[str, float]:
@@ -263,13 +260,12 @@ class Model:
         return {name: self._curves[name].score(logit) for name, logit in zip(ATTRIBUTES, logits, strict=True)}
 
     def weight(self, name: str, score: float) -> float:
-        """The share of the risk that a score stands for.
+        """The share of the risk that a score stands for: ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1.
 
-        0 below half its threshold, ``RISK_AT_THRESHOLD`` at it, ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1, straight
-        lines between. So a site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure
-        that is.
+        A site's ``approve_below`` of 0.2 means the threshold of each attribute, whatever figure that is.
         """
-        return risk_share(score, self.thresholds[name], SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST)
+        most = SPAM_AT_MOST if name == "spam" else RUDE_AT_MOST
+        return round(risk_share(score, self.thresholds[name], most), 4)
 
     def _evidence(
         self,
@@ -280,14 +276,14 @@ class Model:
         reading: Reading,
         noticed: spam.Noticed,
     ) -> Evidence:
-        said = f"{_plain(name)} {score:.2f} by model {self.version}"
+        said = f"{in_words(name)} {score:.2f} by model {self.version}"
         if name == "spam":
             carrying, reasons = noticed.carrying(), noticed.reasons()
             because = ", ".join([*reasons, *(["these words"] if carrying else [])])
         else:
             carrying = self._carrying(reading, LABELS.index(name))
             because = "these words" if carrying else "the text as a whole"
-        spans = spans_of(folded, [places[place] for place in carrying])
+        spans = folded.spans(places[place][1:] for place in carrying)
         return Evidence(f"{said}: {because or 'the text as a whole'}.", spans)
 
     def _carrying(self, reading: Reading, label: int) -> list[int]:
@@ -304,16 +300,6 @@ class Model:
         return sorted(at for at, fall in zip(likely, falls.tolist(), strict=True) if fall > 0 and fall >= most * 0.25)
 
 
-def risk_share(score: float, threshold: float, most: float) -> float:
-    """The weight of a score with that threshold, ``most`` at a score of 1: the lines that ``Model.weight`` tells of."""
-    if score <= threshold / 2:
-        return 0.0
-    if score < threshold:
-        return round((score / threshold * 2 - 1) * RISK_AT_THRESHOLD, 4)
-    above = (score - threshold) / max(1 - threshold, 1e-6)
-    return round(RISK_AT_THRESHOLD + above * (most - RISK_AT_THRESHOLD), 4)
-
-
 def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
     """The signal of the trained model; unavailable where the model could not be loaded."""
     if model is None:
@@ -324,7 +310,7 @@ def judge(model: Model | None, folded: Folded, links: int = 0) -> Signal:
 def load(folder: Path = FOLDER) -> Model:
     """The model of a folder, its files checked against the manifest. Raises ``Bug`` for a missing or damaged one."""
     try:
-        manifest = _manifest(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        manifest = read_manifest(folder / "manifest.json", ATTRIBUTES)
         network = Network(checked_arrays(folder, "attributes.npz", manifest.sha256))
         return Model(manifest, network, spam.SpamModel(checked_arrays(folder, "spam.npz", manifest.sha256)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -350,22 +336,10 @@ def checked_arrays(folder: Path, name: str, sha256: Mapping[str, str]) -> dict[s
         return {key: arrays[key] for key in arrays.files}
 
 
-def _manifest(stored: Mapping[str, Any]) -> Manifest:
-    curves = {name: Curve(tuple(c["logits"]), tuple(c["calibrated"])) for name, c in stored["calibration"].items()}
-    thresholds = {name: float(stored["thresholds"][name]) for name in ATTRIBUTES}
-    return Manifest(str(stored["version"]), dict(stored["sha256"]), {n: curves[n] for n in ATTRIBUTES}, thresholds)
-
-
-def spans_of(folded: Folded, places: Sequence[Token]) -> tuple[Span, ...]:
-    """The places in the source, neighbours as one, at most ``_MAX_SPANS``."""
-    merged: list[tuple[int, int]] = []
-    for token in places:
-        if merged and not folded.text[merged[-1][1] : token.start].strip():
-            merged[-1] = (merged[-1][0], token.end)
-        else:
-            merged.append((token.start, token.end))
-    return tuple(folded.span(start, end) for start, end in merged[:_MAX_SPANS])
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def read_manifest(path: Path, names: Sequence[str]) -> Manifest:
+    """What a manifest says of these scores. Raises what reading a missing or damaged one raises."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    points = {name: stored["calibration"][name] for name in names}
+    curves = {name: Curve(tuple(at["logits"]), tuple(at["calibrated"])) for name, at in points.items()}
+    thresholds = {name: float(stored["thresholds"][name]) for name in names}
+    return Manifest(str(stored["version"]), dict(stored["sha256"]), curves, thresholds)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from moderation.domain.links import host_of, safe_url
-from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing
+from moderation.domain.policy import Evidence, Forces, Signal, Span, nothing, strictest
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
 from moderation.scoring.literals import Literals, Needle, is_edge, spellings
@@ -206,12 +206,11 @@ def judge(automod: Automod | None, facts: Callable[[], Facts]) -> Signal:
         weights["approve"] = MOST_APPROVAL
     if "report" in weights:
         weights["report"] = min(MOST_REPORT, weights["report"])
-    forces = {ACTIONS[action].forces for action in actions}
     return Signal(
         "automod",
         round(min(1.0, max(-1.0, sum(weights.values()))), 4),
         tuple(evidence for _, evidence in found[:MAX_SPANS]),
-        forces=Forces.SPAM if Forces.SPAM in forces else Forces.HOLD if Forces.HOLD in forces else None,
+        forces=strictest({ACTIONS[action].forces for action in actions}),
     )
 
 

@@ -19,7 +19,7 @@ Cyrillic, Greek and Armenian. A letter that is not there (``f*ck``) cannot be re
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
@@ -193,6 +193,16 @@ class Folded:
         while last < len(self.source) and unicodedata.category(self.source[last]) == "Mn":
             last += 1
         return Span(first, last)
+
+    def spans(self, places: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+        """The ranges of the source for places of ``text`` in order; those with only blanks between them become one."""
+        merged: list[tuple[int, int]] = []
+        for start, end in places:
+            if merged and not self.text[merged[-1][1] : start].strip():
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        return tuple(self.span(start, end) for start, end in merged)
 
     def _offsets(self) -> list[int]:
         """For each character of the source, where its copy starts. Made on the first hit only: most texts have none."""

@@ -5,24 +5,22 @@ exact. They score toxicity and nothing else: for the rest there was nothing to l
 spam among them. ``model/LANGUAGES.md`` says from what they were made and how good they are.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from moderation.domain.policy import Evidence, Signal
+from moderation.domain.policy import Evidence, Signal, risk_share
 from moderation.errors import Bug
 from moderation.scoring import attributes
-from moderation.scoring.attributes import FOLDER, RUDE_AT_MOST, Curve
+from moderation.scoring.attributes import FOLDER, RUDE_AT_MOST, Manifest
 from moderation.scoring.folding import Folded
 from moderation.scoring.languages import ENGLISH, GERMAN, NAMES, PORTUGUESE, UNKNOWN
+from moderation.scoring.spam import number_of, pair_rows
 from moderation.scoring.tokens import LINK, tokens, words
 
 LANGUAGES = (GERMAN, PORTUGUESE)
@@ -48,16 +46,6 @@ _log = structlog.get_logger(__name__)
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What ``languages.json`` says; calibration and threshold are of toxicity, by language."""
-
-    version: str
-    sha256: Mapping[str, str]
-    curves: Mapping[str, Curve]
-    thresholds: Mapping[str, float]
-
-
 class Model:
     """Toxicity in one language. Safe to share between threads."""
 
@@ -76,12 +64,12 @@ class Model:
         """The signal of a text: toxicity alone, its weight, and, from the threshold on, the words that carry it."""
         shares = self.shares(words(folded.text))
         score = self._curve.score(self.logit(shares))
-        weight = attributes.risk_share(score, self.threshold, RUDE_AT_MOST)
+        weight = round(risk_share(score, self.threshold, RUDE_AT_MOST), 4)
         said = f"Toxicity {score:.2f} by the {NAMES[self.language]} model {self.version}"
         evidence: tuple[Evidence, ...] = ()
         if score >= self.threshold:
             places = tokens(folded.text)
-            spans = attributes.spans_of(folded, [places[at] for at in _carrying(shares)])
+            spans = folded.spans(places[at][1:] for at in _carrying(shares))
             evidence = (Evidence(f"{said}: {'these words' if spans else 'the text as a whole'}.", spans),)
         elif weight:
             evidence = (Evidence(f"{said}: below what is flagged."),)
@@ -101,7 +89,7 @@ class Model:
         scale = np.float32(token_scale(len(found)))
         shares: Floats = np.array([weight for weight, _ in read], dtype=np.float32) * scale
         if len(read) > 1:
-            pairs = self._words[pair_rows([number for _, number in read])] * (np.float32(PAIR_VALUE / 2) * scale)
+            pairs = self._words[pair_rows([number for _, number in read], ROWS)] * (np.float32(PAIR_VALUE / 2) * scale)
             shares[:-1] += pairs
             shares[1:] += pairs
         return shares
@@ -126,17 +114,6 @@ def token_scale(count: int) -> float:
     """
     count = max(count, 1)
     return float(count**-0.5 * min(1.0, TWEET_WORDS / count) ** 0.35)
-
-
-def number_of(piece: str) -> int:
-    """The number of a word or a piece of one; its low bits are its row."""
-    return crc32(piece.encode("utf-8", "replace"))
-
-
-def pair_rows(numbers: Sequence[int]) -> NDArray[np.int64]:
-    """The rows of the pairs of neighbours, from the numbers of the words."""
-    each = np.array(numbers, dtype=np.int64)
-    return (each[:-1] * 31 + (each[1:] >> 7) + each[1:]) & (ROWS - 1)
 
 
 def gram_rows(word: str) -> list[int]:
@@ -181,7 +158,8 @@ def _with_others(signal: Signal, others: Mapping[str, Model], folded: Folded) ->
     """The English model's signal, and of the others the one that is surest, if it flags the text and is surer."""
     if not signal.available:
         return signal
-    flagging = [model.judge(folded) for model in others.values() if model.score(folded) >= model.threshold]
+    judged = [(model.judge(folded), model.threshold) for model in others.values()]
+    flagging = [other for other, threshold in judged if other.scores["toxicity"] >= threshold]
     surest = max(flagging, key=lambda other: other.scores["toxicity"], default=signal)
     if surest.scores["toxicity"] <= signal.scores["toxicity"]:
         return signal
@@ -192,7 +170,7 @@ def _with_others(signal: Signal, others: Mapping[str, Model], folded: Folded) ->
 def load(language: str, folder: Path = FOLDER) -> Model:
     """The model of a language, its file checked against the manifest. Raises ``Bug`` for a missing or damaged one."""
     try:
-        manifest = _manifest(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        manifest = attributes.read_manifest(folder / MANIFEST, [language])
         return Model(language, manifest, attributes.checked_arrays(folder, f"{language}.npz", manifest.sha256))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise Bug(f"The files of the {NAMES[language]} model cannot be used ({type(error).__name__}).") from error
@@ -208,12 +186,6 @@ def shipped() -> Mapping[str, Model]:
         except Bug as error:
             _log.error("model_unusable", error=str(error), language=language)
     return found
-
-
-def _manifest(stored: Mapping[str, Any]) -> Manifest:
-    curves = {name: Curve(tuple(c["logits"]), tuple(c["calibrated"])) for name, c in stored["calibration"].items()}
-    thresholds = {name: float(threshold) for name, threshold in stored["thresholds"].items()}
-    return Manifest(str(stored["version"]), dict(stored["sha256"]), curves, thresholds)
 
 
 def _unavailable(why: str) -> Signal:

@@ -258,9 +258,9 @@ class Learned:
         return _log_odds(counted[1] + counted[2], counted[0], spam + unwanted + 1, fine + 1)
 
 
-def nothing(version: int = 0) -> Learned:
+def nothing() -> Learned:
     """The model of a site that has learned nothing."""
-    return Learned(version, np.zeros((len(Label), TEXT_ROWS + SIGNAL_ROWS), np.int32))
+    return Learned(0, np.zeros((len(Label), TEXT_ROWS + SIGNAL_ROWS), np.int32))
 
 
 UNUSABLE = Learned(-1, np.zeros((len(Label), 0), np.int32))
@@ -406,19 +406,7 @@ def _strongest(model: Learned, folded: Folded) -> tuple[Span, ...]:
     shares = model.shares([token.text for token in found])
     total = float(np.maximum(shares, 0).sum())
     strongest = sorted(map(int, np.argsort(-shares, kind="stable")[:_MAX_SPANS]))
-    telling = [found[at] for at in strongest if shares[at] > max(0.05 * total, 0.1)]
-    return _merged(folded, [(token.start, token.end) for token in telling])
-
-
-def _merged(folded: Folded, places: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
-    """The places in the source, neighbours as one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in places:
-        if merged and not folded.text[merged[-1][1] : start].strip():
-            merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-    return tuple(folded.span(start, end) for start, end in merged)
+    return folded.spans(found[at][1:] for at in strongest if shares[at] > max(0.05 * total, 0.1))
 
 
 # --- what it learned, in words ---------------------------------------------------------------------------------------

@@ -102,10 +102,10 @@ def number_of(gram: str) -> int:
     return crc32(gram.encode("utf-8", "replace"))
 
 
-def pair_rows(numbers: Sequence[int]) -> NDArray[np.int64]:
-    """The rows of the pairs of neighbours, from the numbers of the words."""
+def pair_rows(numbers: Sequence[int], rows: int = ROWS) -> NDArray[np.int64]:
+    """The rows of the pairs of neighbours in a table of ``rows``, from the numbers of the words."""
     each = np.array(numbers, dtype=np.int64)
-    return (each[:-1] * 31 + (each[1:] >> 7) + each[1:]) & (ROWS - 1)
+    return (each[:-1] * 31 + (each[1:] >> 7) + each[1:]) & (rows - 1)
 
 
 def gram_rows(word: str) -> list[int]:

@@ -35,6 +35,7 @@ SIMILAR_READ = 50
 class Draft:
     """What is to be judged, normalised and rendered. ``author_id`` is set only where a signed token proves it."""
 
+    comment_id: uuid.UUID
     body: str
     body_html: str
     author_name: str
@@ -42,11 +43,10 @@ class Draft:
     email_domain: str | None
     author_id: uuid.UUID | None
     thread_id: uuid.UUID | None
-    network_key: bytes | None
+    network_key: bytes
     ip_network: str
     filled_in_ms: int | None = None
     honeypot: bool = False
-    comment_id: uuid.UUID | None = None
     is_top_level: bool = True
     is_edited: bool = False
     reports: int = 0
@@ -115,7 +115,11 @@ def stored_signal(row: Any) -> Signal:
 
 
 def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft) -> Judged:
-    """Gather the facts (at most seven small queries, none in proportion to a table), run the signals, decide."""
+    """Gather the facts, run the signals, decide.
+
+    At most five small queries, none in proportion to a table; and some more where the site's rules, scorers or what was
+    learned have changed since this process asked for them.
+    """
     now = parts.clock()
     print_ = fingerprint(draft.body)
     alike, identical, similar = _repeats(session, site.id, print_, draft, now)
@@ -129,7 +133,9 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         filled_in_ms=draft.filled_in_ms,
         honeypot=draft.honeypot,
         record=_record(session, site.id, draft.author_id, now),
-        network_recent=_recent(session, site.id, draft.network_key, now),
+        network_recent=comments.recent_of_network(
+            session, site.id, draft.network_key, now - BURST_WITHIN, BURST_COUNTED
+        ),
         identical=identical,
         similar=similar,
         ip_network=draft.ip_network,
@@ -151,12 +157,6 @@ def _record(session: Session, site_id: uuid.UUID, author_id: uuid.UUID | None, n
     if author is None:
         return None
     return Record(author.approved, author.rejected, author.spam, (now - author.created_at).days)
-
-
-def _recent(session: Session, site_id: uuid.UUID, network_key: bytes | None, now: datetime) -> int:
-    if network_key is None:
-        return 0
-    return comments.recent_of_network(session, site_id, network_key, now - BURST_WITHIN, BURST_COUNTED)
 
 
 def _repeats(

@@ -31,8 +31,7 @@ from moderation.scoring.learned import Features, Label, Learned, Outcome, Step
 from moderation.scoring.pipeline import Candidate
 from moderation.services.parts import Parts
 from moderation.services.site_rules import rules_of_site
-from moderation.services.sites import site_for
-from moderation.storage import audit
+from moderation.services.sites import audit_line, site_for
 from moderation.storage import learned as log
 from moderation.storage.db import read, write
 from moderation.storage.models import Comment, Site
@@ -282,7 +281,7 @@ def teach(parts: Parts, actor: Actor, site_key: str, text: str, label: str) -> d
     with write() as session:
         site = site_for(session, actor, site_key, Role.MODERATOR)
         teach_text(session, parts, site, text, label)
-        _note(parts, session, actor, site, "learned.teach", "", {"label": label})
+        audit_line(parts, session, actor, site, "learned.teach", "site", site.key, {"label": label})
     return show(parts, actor, site_key)
 
 
@@ -382,7 +381,7 @@ def _start_anew(
         snapshot = None if model is None else _written(_renumbered(model, version))
         log.keep_snapshot(session, site.id, version, snapshot)
         log.note_fading(session, site.id, parts.clock())
-        _note(parts, session, actor, site, action, reason, {})
+        audit_line(parts, session, actor, site, action, "site", site.key, {}, reason)
     return show(parts, actor, site_key)
 
 
@@ -397,6 +396,8 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
 
     They are read from the comments themselves: what is erased is not there, and nothing is kept for this list.
     """
+    if model is learned.UNUSABLE:
+        return {"against": [], "in_favour": []}
     rows = log.taught_texts(session, site.id, WORDS_FROM, _WORD_CHARS)
     latest = {row.comment_id: row for row in reversed(rows)}
     seen: dict[str, list[int]] = {}
@@ -404,8 +405,6 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
         if row.sign > 0:
             for word in learned.shown_words(fold(row.body)):
                 seen.setdefault(word, [0] * len(LABELS))[row.label] += 1
-    if model is learned.UNUSABLE:
-        return {"against": [], "in_favour": []}
     weighed = [(model.odds_of(word), word, counts) for word, counts in seen.items() if sum(counts) >= WORD_IN]
     weighed.sort()
     return {
@@ -416,20 +415,3 @@ def _words(session: Session, site: Site, model: Learned) -> dict[str, list[dict[
 
 def _shown_word(odds: float, word: str, counts: Sequence[int]) -> dict[str, Any]:
     return {"word": word, "odds": round(odds, 2), **dict(zip(LABELS, counts, strict=True))}
-
-
-def _note(
-    parts: Parts, session: Session, actor: Actor, site: Site, action: str, reason: str, data: Mapping[str, Any]
-) -> None:
-    audit.append(
-        session,
-        site_id=site.id,
-        actor=actor,
-        action=action,
-        object_kind="site",
-        object_id=site.key,
-        reason=reason,
-        data=dict(data),
-        now=parts.clock(),
-        key=parts.vault.audit_key,
-    )

@@ -22,10 +22,11 @@ from moderation.scoring.repeats import similarity
 from moderation.services import events, learning
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
+from moderation.services.sites import site_for
 from moderation.storage import audit, comments, decisions, sites, tallies, threads
 from moderation.storage.comments import QueueQuery, Surroundings
 from moderation.storage.db import read, write
-from moderation.storage.models import AuditLine, Comment, Decision, Site
+from moderation.storage.models import AuditLine, Comment, Decision
 
 SORTS = ("oldest", "newest", "risk")
 CLAIM_FILTERS = ("me", "others", "none", "any")
@@ -149,19 +150,11 @@ def _asked_line(value: str | None, field: str) -> str | None:
 def _sites_asked(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
     """The ids of the sites that a list covers: the one named, or all that the actor may look at (None: all)."""
     if site_key is not None:
-        return frozenset({_site(session, actor, site_key, Role.VIEWER).id})
+        return frozenset({site_for(session, actor, site_key, Role.VIEWER).id})
     allowed = actor.sites
     if allowed is not None and not allowed:
         raise Forbidden("This needs the role 'viewer' on a site.")
     return allowed
-
-
-def _site(session: Session, actor: Actor, key: str, role: Role) -> Site:
-    site = sites.site_by_key(session, key)
-    if site is None:
-        raise NotFound("site")
-    actor.require(site.id, role, "site")
-    return site
 
 
 def _comment(session: Session, actor: Actor, comment_id: uuid.UUID, role: Role) -> Comment:
@@ -279,7 +272,7 @@ def claim(parts: Parts, actor: Actor, site_key: str, limit: int, minutes: int) -
     now = parts.clock()
     until = now + timedelta(minutes=minutes)
     with write() as session:
-        site = _site(session, actor, site_key, Role.MODERATOR)
+        site = site_for(session, actor, site_key, Role.MODERATOR)
         ids = comments.claim_next(session, site.id, actor.key, actor.name, now, until, limit)
         session.expire_all()
         found = comments.comments_by_ids(session, ids)
@@ -749,7 +742,7 @@ def list_audit(
 
 def _audited_sites(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
     if site_key is not None:
-        return frozenset({_site(session, actor, site_key, Role.MODERATOR).id})
+        return frozenset({site_for(session, actor, site_key, Role.MODERATOR).id})
     if actor.may(None, Role.MODERATOR):
         return None
     own = frozenset(site for site in actor.sites or () if actor.may(site, Role.MODERATOR))
@@ -776,8 +769,8 @@ def _audit_line(row: AuditLine, keys: dict[uuid.UUID, str]) -> dict[str, Any]:
 
 def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> dict[str, Any]:
     """What came in and what became of it, by day (UTC); the age of the oldest pending; the median time to a decision
-    over the latest thousand; how often the score agreed with the moderators; of one site, how well what
-    was learned predicts decisions.
+    over the latest thousand; how often the score agreed with the moderators; of one site, how well what was learned
+    predicts decisions.
     """
     if not 1 <= days <= MAX_STATS_DAYS:
         raise Invalid({"days": [f"It is a whole number from 1 to {MAX_STATS_DAYS}."]})

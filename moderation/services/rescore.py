@@ -26,6 +26,7 @@ from moderation.services.judging import find_group, signal_rows, stored_signal
 from moderation.services.moderate import AGREES_FROM
 from moderation.services.parts import Parts
 from moderation.services.site_rules import rules_of_site
+from moderation.services.sites import scope_for
 from moderation.storage import audit, comments, rescoring, sites
 from moderation.storage.db import read, write
 from moderation.storage.rescoring import Which
@@ -34,7 +35,6 @@ BATCH = 200
 """Comments a transaction, so that no reader's comment waits long for the writer's place."""
 
 MAX_LARGEST = 1_000
-ALL_SITES = "*"
 _ORDER = {step.name: place for place, step in enumerate(SIGNALS)}
 
 Progress = Callable[[int], None]
@@ -202,15 +202,9 @@ def _which(actor: Actor, site_key: str, state: str | None) -> Which:
     if state is not None and state not in {known.value for known in State if known is not State.DELETED}:
         raise Invalid({"state": ["There is no such state with texts in it."]})
     wanted = State(state) if state is not None else None
-    if site_key == ALL_SITES:
-        actor.require_everywhere(Role.ADMIN)
-        return Which(None, wanted)
     with read() as session:
-        site = sites.site_by_key(session, site_key)
-    if site is None:
-        raise NotFound("site")
-    actor.require(site.id, Role.ADMIN, "site")
-    return Which(site.id, wanted)
+        site = scope_for(session, actor, site_key, Role.ADMIN)
+    return Which(None if site is None else site.id, wanted)
 
 
 def _batches(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain import webhook
 from moderation.domain.actor import Actor, Role
-from moderation.domain.policy import evidence_as_json
+from moderation.domain.policy import evidence_as_json, evidence_shown
 from moderation.domain.scorer import (
     MAX_DEADLINE_MS,
     NAME_PATTERN,
@@ -178,7 +178,8 @@ def try_scorer(parts: Parts, actor: Actor, scorer_id: uuid.UUID, text: str) -> d
         secret = asking.secret_of(parts, scorer)
         opinion = parts.scorers.ask_anyway(scorer, secret, question, parts.clock(), parts.settings.scorer_timeout_s)
         signal = signal_of(scorer, opinion)
-        answer |= {"weight": signal.weight, "scores": signal.scores, "evidence": evidence_as_json(signal.evidence)}
+        evidence = evidence_shown(evidence_as_json(signal.evidence), body)
+        answer |= {"weight": signal.weight, "scores": signal.scores, "evidence": evidence}
     except ScorerUnavailable as error:
         answer |= {"ok": False, "error": error.detail}
     except Bug:

@@ -241,11 +241,17 @@ def site_for(session: Session, actor: Actor, site_key: str, role: Role, *, for_c
 
     Raises ``NotFound`` for a site that does not exist or is not the actor's to know of, else ``Forbidden``.
     """
+    site = known_site(session, site_key, for_change=for_change)
+    actor.require(site.id, role, "site")
+    return site
+
+
+def known_site(session: Session, site_key: str, *, for_change: bool = False) -> Site:
+    """The site with this key, whoever asks. Raises ``NotFound``."""
     find = sites.site_for_change if for_change else sites.site_by_key
     site = find(session, site_key)
     if site is None:
         raise NotFound("site")
-    actor.require(site.id, role, "site")
     return site
 
 
@@ -320,6 +326,7 @@ def audit_line(
     kind: str,
     object_id: str,
     data: Mapping[str, Any],
+    reason: str = "",
 ) -> None:
     """Write a line into the audit log of the site (None: of the service). Call it last in the transaction."""
     audit.append(
@@ -329,6 +336,7 @@ def audit_line(
         action=action,
         object_kind=kind,
         object_id=object_id,
+        reason=reason,
         data=dict(data),
         now=parts.clock(),
         key=parts.vault.audit_key,

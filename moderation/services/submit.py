@@ -25,7 +25,8 @@ from moderation.services import asking, events, idempotency, learning
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
-from moderation.storage import audit, comments, decisions, limits, reactions, scorings, sites, tallies, threads
+from moderation.services.sites import known_site
+from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
 from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Comment, Site, Thread
 
@@ -91,7 +92,7 @@ def submit_comment(
     ``Forbidden`` for a closed thread, ``RateLimited``, ``StorageUnavailable``.
     """
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         settings = site_settings(site.settings)
         clean = _cleaned(parts, submission, settings)
         draft = _draft(session, parts, site, submission, clean, client)
@@ -132,7 +133,7 @@ def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
     Raises ``RateLimited`` or ``NotFound``.
     """
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         limits.peek(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
 
 
@@ -153,14 +154,7 @@ def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client
 def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
     """The origins from which a site's readers may call. Raises ``NotFound``."""
     with read() as session:
-        return tuple(_site(session, site_key).origins)
-
-
-def _site(session: Session, key: str) -> Site:
-    site = sites.site_by_key(session, key)
-    if site is None:
-        raise NotFound("site")
-    return site
+        return tuple(known_site(session, site_key).origins)
 
 
 def _limit(site: Site, kind: str) -> str:
@@ -240,6 +234,7 @@ def _body(parts: Parts, problems: dict[str, list[str]], raw: str, settings: Site
 def _draft(session: Session, parts: Parts, site: Site, submission: Submission, clean: _Clean, client: Client) -> Draft:
     thread = threads.thread_of_site(session, site.id, clean.key)
     return Draft(
+        comment_id=new_id(),
         body=clean.body,
         body_html=clean.html,
         author_name=clean.name,
@@ -252,14 +247,13 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         filled_in_ms=submission.filled_in_ms,
         honeypot=bool(submission.honeypot),
         is_top_level=submission.parent_id is None,
-        comment_id=new_id(),
     )
 
 
 def _question(site: Site, draft: Draft, version: int, thread_key: str, thread_url: str | None) -> Question:
     """What external scorers may be told of a comment."""
     return Question(
-        id=asking.message_id(draft.comment_id or new_id(), version),
+        id=asking.message_id(draft.comment_id, version),
         site=site.key,
         thread_key=thread_key,
         text=draft.body,
@@ -326,20 +320,19 @@ def _comment(
     judged: Judged,
 ) -> Comment:
     now = parts.clock()
-    comment_id = draft.comment_id or new_id()
     return Comment(
-        id=comment_id,
+        id=draft.comment_id,
         site_id=site.id,
         thread_id=thread.id,
         parent_id=parent.id if parent else None,
-        root_id=parent.root_id if parent else comment_id,
+        root_id=parent.root_id if parent else draft.comment_id,
         depth=parent.depth + 1 if parent else 0,
         author_id=author_id,
         author_name=clean.name,
         author_url=clean.website,
         author_proven=draft.author_id is not None,
         avatar=parts.vault.avatar_key(site.id, author_id.bytes),
-        email_sealed=_sealed_email(parts, site, comment_id, clean.email),
+        email_sealed=_sealed_email(parts, site, draft.comment_id, clean.email),
         email_index=parts.vault.blind_index(site.id, clean.email) if clean.email else None,
         email_domain=draft.email_domain,
         ip_network=draft.ip_network,
@@ -441,7 +434,7 @@ def edit_comment(
     """
     now = parts.clock()
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         settings = site_settings(site.settings)
         comment = _own_comment(session, parts, site, comment_id, edit_token)
         problems: dict[str, list[str]] = {}
@@ -515,7 +508,7 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
     """
     now = parts.clock()
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         comment = _own_comment(session, parts, site, comment_id, edit_token)
     before = State(comment.state)
     with write() as session:
@@ -587,6 +580,7 @@ def _own_comment(session: Session, parts: Parts, site: Site, comment_id: uuid.UU
 
 def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html: str, client: Client) -> Draft:
     return Draft(
+        comment_id=comment.id,
         body=source,
         body_html=html,
         author_name=comment.author_name,
@@ -596,7 +590,6 @@ def _draft_of_edit(parts: Parts, site: Site, comment: Comment, source: str, html
         thread_id=comment.thread_id,
         network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
         ip_network=truncate_ip(client.ip),
-        comment_id=comment.id,
         is_top_level=comment.parent_id is None,
         is_edited=True,
         reports=comment.reports,
@@ -633,7 +626,7 @@ def _thread_of(session: Session, comment: Comment) -> Thread:
 def preview(parts: Parts, site_key: str, body: str, client: Client) -> dict[str, Any]:
     """The HTML that a body would become; nothing is stored but the rate. Raises ``Invalid``, ``RateLimited``."""
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         hit_rate(session, parts, site, "preview", client)
     problems: dict[str, list[str]] = {}
     _, html = _body(parts, problems, body, site_settings(site.settings))
@@ -660,7 +653,7 @@ def report_comment(
     if len(text) > MAX_DETAIL_CHARS:  # NFC may treble a length that was right before
         raise Invalid({"detail": [f"It is longer than {MAX_DETAIL_CHARS} characters."]})
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         if not site_settings(site.settings).reports:
             raise Forbidden("This site takes no reports.")
         hit_rate(session, parts, site, "report", client)
@@ -690,7 +683,7 @@ def vote(
     """
     now = parts.clock()
     with write() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         if not site_settings(site.settings).votes:
             raise Forbidden("This site has no votes.")
         hit_rate(session, parts, site, "vote", client)

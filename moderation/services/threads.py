@@ -19,7 +19,8 @@ from moderation.domain.times import rfc3339, rfc3339_or_none
 from moderation.errors import Invalid, NotFound
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
-from moderation.storage import comments, sites, threads
+from moderation.services.sites import known_site
+from moderation.storage import comments, threads
 from moderation.storage.comments import Shown
 from moderation.storage.db import read
 from moderation.storage.models import Comment, Site, Thread
@@ -62,7 +63,7 @@ def list_comments(
     _check(sort, limit)
     thread_key = normalise_line(thread_key, "thread")
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         thread = _public_thread(session, site.id, thread_key)
         listing = _listing(site.id, thread_key, sort)
         etag = _etag(site, thread, listing, str(limit), cursor or "")
@@ -137,7 +138,7 @@ def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str
     if not 1 <= len(keys) <= MAX_COUNTED_THREADS:
         raise Invalid({"thread": [f"Name 1 to {MAX_COUNTED_THREADS} threads."]})
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         stored = {key: normalise_line(key, "thread") for key in keys}
         found = threads.approved_counts(session, site.id, list(stored.values()))
     return {"counts": {key: found.get(stored[key], 0) for key in keys}}
@@ -146,7 +147,7 @@ def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str
 def feed(parts: Parts, site_key: str, thread_key: str | None) -> dict[str, Any]:
     """The newest approved comments of a site or a thread, for a feed. Raises ``NotFound``."""
     with read() as session:
-        site = _site(session, site_key)
+        site = known_site(session, site_key)
         thread = _thread_of_feed(session, site.id, thread_key)
         if thread_key is not None and thread is None:
             raise NotFound("thread")
@@ -181,13 +182,6 @@ def _entry(comment: Comment, thread: Thread) -> dict[str, Any]:
         "parent_id": f"urn:uuid:{comment.parent_id}" if comment.parent_id else None,
         "thread_id": f"urn:uuid:{thread.id}",
     }
-
-
-def _site(session: Session, key: str) -> Site:
-    site = sites.site_by_key(session, key)
-    if site is None:
-        raise NotFound("site")
-    return site
 
 
 def _is_public(thread: Thread) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
 from moderation.domain.comment import State
-from moderation.domain.policy import Forces, Signal, decide, evidence_as_json, evidence_shown
+from moderation.domain.policy import Forces, Signal, decide, evidence_as_json, evidence_shown, strictest
 from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body
 from moderation.errors import Conflict, Invalid, NotFound
@@ -124,8 +124,7 @@ class _Tally:
         self.tried += 1
         if not signals:
             return
-        forces = {Forces.HOLD if not signal.available else signal.forces for signal in signals}
-        outcome = "spam" if Forces.SPAM in forces else "hold" if Forces.HOLD in forces else "score"
+        outcome = strictest({Forces.HOLD if not signal.available else signal.forces for signal in signals}) or "score"
         self.found[outcome, comment.state] += 1
         # Those that were approved first: they are what a rule must not catch.
         if len(self.examples) < MAX_EXAMPLES or comment.state == State.APPROVED:

@@ -1,4 +1,4 @@
-"""For admins: sites, threads, webhooks, tokens, moderators. The same bearer tokens, the role ``admin``."""
+"""For admins: sites, threads, external scorers, webhooks, tokens, moderators. The same tokens, the role ``admin``."""
 
 import uuid
 from typing import Any

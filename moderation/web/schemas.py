@@ -1165,7 +1165,7 @@ class BacktestExample(Schema):
     id = Identifier(required=True)
     state = _choice(State, required=True)
     would = _choice(RULE_ACTIONS, required=True)
-    evidence = fields.Raw(required=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
 
 
 class BacktestOut(Schema):
@@ -1319,7 +1319,7 @@ class ScorerTestOut(Schema):
     duration_ms = fields.Integer(required=True)
     weight = fields.Float(required=True)
     scores = fields.Nested(Scores, required=True)
-    evidence = fields.Raw(required=True)
+    evidence = fields.List(fields.Nested(Evidence), required=True)
 
 
 class ScorerRetriedOut(Schema):

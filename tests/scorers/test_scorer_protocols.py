@@ -18,8 +18,8 @@ from moderation.adapters.safe_http import Answer, Sender
 from moderation.adapters.scorers import openai
 from moderation.adapters.scorers.client import MAX_ANSWER_BYTES, NONSENSE, PROTOCOLS, Client
 from moderation.domain import webhook
-from moderation.domain.policy import ATTRIBUTES, Policy, Span, decide, is_usable
-from moderation.domain.scorer import Kind, Opinion, Question, Scorer, signal_of, weight_of
+from moderation.domain.policy import ATTRIBUTES, Policy, Span, decide, is_usable, risk_share
+from moderation.domain.scorer import Kind, Opinion, Question, Scorer, signal_of
 from moderation.errors import ScorerUnavailable
 from tests.scorers.conftest import Say, ScorerServer, breaking_off, dripping, saying, slowly
 
@@ -123,8 +123,8 @@ def test_read_weight_is_capped_and_said(scorer_servers: Servers) -> None:
 
 @pytest.mark.parametrize(("score", "weight"), [(0.0, 0), (0.25, 0), (0.375, 0.1), (0.5, 0.2), (0.75, 0.35), (1.0, 0.5)])
 def test_weigh_score_rises_by_its_threshold(score: float, weight: float) -> None:
-    assert weight_of(score, 0.5, 0.5) == pytest.approx(weight)
-    assert weight_of(score, 0.5, 0.1) <= 0.1
+    assert risk_share(score, 0.5, 0.5) == pytest.approx(weight)
+    assert risk_share(score, 0.5, 0.1) <= 0.1
 
 
 @given(score=st.floats(0, 1), more=st.floats(0, 1), threshold=st.floats(0.001, 1), most=st.floats(0, 1))
@@ -133,7 +133,7 @@ def test_weigh_any_score_never_falls_and_stays_below_its_cap(
     score: float, more: float, threshold: float, most: float
 ) -> None:
     low, high = sorted((score, more))
-    first, second = weight_of(low, threshold, most), weight_of(high, threshold, most)
+    first, second = risk_share(low, threshold, most), risk_share(high, threshold, most)
     assert 0 <= first <= second + 1e-9
     assert second <= most + 1e-9
 

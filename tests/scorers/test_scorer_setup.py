@@ -152,6 +152,9 @@ def test_try_scorer_says_what_it_says_and_stores_nothing(
     answer = scorers.try_scorer(parts, CLI, made["id"], "You fool.")
     assert (answer["ok"], answer["scores"], answer["weight"]) == (True, {"insult": 0.9}, 0.44)
     assert server.asked[0].json["text"] == "You fool."
+    server.say = saying({"weight": 0.4, "evidence": [{"text": "An insult.", "spans": [[6, 10]]}]})
+    evidence = scorers.try_scorer(parts, CLI, made["id"], "\U0001f600 You fool.")["evidence"]
+    assert [(one["spans"], one["spans_utf16"]) for one in evidence] == [([[6, 10]], [[7, 11]])]
     server.say = saying({"scores": {"insult": 9}, "leak": "of-an-inner-page"}, 200)
     answer = scorers.try_scorer(parts, CLI, made["id"], "You fool.")
     assert (answer["ok"], answer["error"]) == (False, "The answer is not what the protocol says.")

@@ -17,7 +17,7 @@ from moderation.domain.actor import CLI
 from moderation.domain.comment import State
 from moderation.domain.policy import ATTRIBUTES, Policy, Signal, decide, is_usable
 from moderation.errors import Bug
-from moderation.scoring import attributes, foreign, languages
+from moderation.scoring import attributes, foreign, languages, spam
 from moderation.scoring.folding import fold
 from moderation.scoring.languages import NAMES, UNKNOWN, language_of
 from moderation.scoring.pipeline import Candidate, Pipeline
@@ -245,9 +245,9 @@ def test_share_logit_over_the_words_adds_up_exactly(language: str) -> None:
     model = OTHERS[language]
     found = words("halt die fresse du idiot vai tomar no cu seu merda")
     read = [foreign.plain_word(word) for word in found]
-    rows = [foreign.number_of(word) & (foreign.ROWS - 1) for word in read]
+    rows = [spam.number_of(word) & (foreign.ROWS - 1) for word in read]
     pieces = [row for word in read for row in foreign.gram_rows(word)]
-    pairs = foreign.pair_rows([foreign.number_of(word) for word in read])
+    pairs = spam.pair_rows([spam.number_of(word) for word in read], foreign.ROWS)
     values = (
         model._words[rows].sum() * foreign.WORD_VALUE
         + model._grams[pieces].sum() * foreign.GRAM_VALUE
