@@ -120,12 +120,15 @@ def _documents(text: str) -> Iterator[Any]:
         raise _Wrong(
             None, f"Line {text.count(chr(10), 0, error.position) + 1}: a character that YAML does not allow."
         ) from None
+    except (ValueError, OverflowError):  # PyYAML's own, for "\UFFFFFFFF" and for a version of thousands of digits
+        raise _Wrong(loader.get_mark(), f"It is not YAML: a number out of range. {_QUOTE}") from None
 
 
 _QUOTE = "Put quotes around a value that holds ': ' or ' #' or begins with one of > | { [ * & ! % @ ~ or `."
+# Possessive throughout: a key with many blanks in it must not be tried in all ways to share them out.
 _KEY = re.compile(
-    r"(?P<negated>~?)(?P<fields>[A-Za-z_]+(?:\s*\+\s*[A-Za-z_]+)*)\s*(?:#(?P<before>\w+))?\s*"
-    r"(?:\((?P<modifiers>[^()]*)\))?\s*(?:#(?P<after>\w+))?",
+    r"(?P<negated>~?+)(?P<fields>[A-Za-z_]++(?:\s*+\+\s*+[A-Za-z_]++)*+)\s*+(?:#(?P<before>\w++))?+\s*+"
+    r"(?:\((?P<modifiers>[^()]*+)\))?+\s*+(?:#(?P<after>\w++))?+",
     re.ASCII,
 )
 _NUMBER = re.compile(r"(?P<compare>[<>]=?|=)?\s*(?P<number>\d{1,9})\s*(?P<unit>[a-z]*)", re.ASCII)

@@ -199,10 +199,13 @@ class WordList:
         yield from self._others.places(words.text)
         if self._heads.keys().isdisjoint(words.words):
             return
-        spans = words.spans
+        spans, tried = words.spans, 0
         for index, word in enumerate(words.words):
             for count in self._heads.get(word, ()):
                 if index + count <= len(spans):
+                    tried += 1
+                    if tried > MAX_RAW_MATCHES:
+                        raise ValueError("Too many matches in one text.")
                     start, end = spans[index][0], spans[index + count - 1][1]
                     entry = words.text[start:end]
                     if count == 1 or entry in self._phrases:

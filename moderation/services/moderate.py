@@ -371,6 +371,20 @@ def decide_many(
         return {"results": _decide_each(session, parts, actor, comment_ids, order, expected_versions or {})}
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A group as a moderator saw it. What was edited between finding its comments and locking them is none of it."""
+
+    key: bytes | None
+    until: datetime | None
+
+    def check(self, comment: Comment) -> None:
+        """Raise ``Conflict`` for a comment that has left the group, or was edited after ``until``."""
+        changed_at = comment.edited_at or comment.created_at
+        if comment.alike_key != self.key or (self.until is not None and changed_at > self.until):
+            raise Conflict(_EDITED)
+
+
 def _decide_each(
     session: Session,
     parts: Parts,
@@ -378,6 +392,7 @@ def _decide_each(
     comment_ids: Sequence[uuid.UUID],
     order: _Order,
     versions: Mapping[uuid.UUID, int],
+    group: _Seen | None = None,
 ) -> list[dict[str, Any]]:
     """What became of each, in their order."""
     results: dict[uuid.UUID, dict[str, Any]] = {}
@@ -386,6 +401,8 @@ def _decide_each(
     for comment_id in sorted(set(comment_ids)):
         seen = replace(order, expected_version=versions.get(comment_id))
         try:
+            if group is not None and comment_id in found:
+                group.check(found[comment_id])
             steps.append(_step(actor, found.get(comment_id), seen))
         except CallerError as error:
             results[comment_id] = _refused(comment_id, error)
@@ -428,6 +445,7 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
 
 
 _MOVED_ON = "Somebody else decided on the comment at the same moment."
+_EDITED = "The comment was edited since you saw it. Look at it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +466,7 @@ def _step(actor: Actor, comment: Comment | None, order: _Order) -> _Step:
     if order.expected_state is not None and before is not order.expected_state:
         raise Conflict(f"The comment is {before} by now, not {order.expected_state}.")
     if order.expected_version is not None and comment.version != order.expected_version:
-        raise Conflict("The comment was edited since you saw it. Look at it again.")
+        raise Conflict(_EDITED)
     if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
         raise Forbidden("The comment was escalated; an admin decides on it.")
     return _Step(comment, before, state_after(before, order.action))
@@ -688,7 +706,8 @@ def decide_alike(
         comment = _comment(session, actor, comment_id, Role.MODERATOR)
         group = (comment.site_id, comment.alike_key or b"")
         ids = comments.ids_of_group(session, group, state, until, MAX_BULK) if comment.alike_key else [comment_id]
-        results = _decide_each(session, parts, actor, ids, order, expected_versions or {}) if ids else []
+        seen = _Seen(comment.alike_key, until)
+        results = _decide_each(session, parts, actor, ids, order, expected_versions or {}, seen) if ids else []
         left = len(comments.ids_of_group(session, group, state, None, MAX_BULK))
     return {"results": results, "left": left}
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -111,7 +112,7 @@ def change_scorer(
     state: str | None = None,
 ) -> dict[str, Any]:
     """Change what is given, leave the rest; ``options`` are replaced whole. What waits for a disabled scorer goes on
-    waiting.
+    waiting. Raises ``Invalid`` by field, also for a URL of another server without the secret that is meant for it.
     """
     with read() as session:
         kind = Kind(_scorer_for(session, actor, scorer_id).kind)
@@ -127,6 +128,8 @@ def change_scorer(
     plain = None if secret is None else checked_secret(kind, secret)
     with write() as session:
         row = _scorer_for(session, actor, scorer_id, for_change=True)
+        if plain is None:
+            _check_keeps_secret(row, values.get("url", row.url))
         changed = [name for name, value in values.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, values[name])
@@ -213,6 +216,20 @@ def _checked_url(parts: Parts, url: str) -> str:
     except OutboundRefused as error:
         raise Invalid({"url": [error.detail]}) from None
     return url
+
+
+def _check_keeps_secret(row: ScorerRow, url: str) -> None:
+    """Raise ``Invalid`` where the secret would go to another server: who may change a URL may not know the secret.
+
+    That of our own contract is never sent, it signs.
+    """
+    if row.secret_sealed is not None and row.kind != Kind.HTTP and _origin(url) != _origin(row.url):
+        raise Invalid({"secret": ["The URL leads to another server. Give the secret that is meant for it."]})
+
+
+def _origin(url: str) -> tuple[str, str]:
+    split = urlsplit(url)
+    return split.scheme.lower(), split.netloc.lower()
 
 
 def _checked_deadline(deadline_ms: int) -> int:

@@ -144,6 +144,20 @@ def test_change_scorer_changes_what_is_given(parts: Parts, add_scorer: Add, serv
     ]
 
 
+def test_change_url_to_another_server_never_takes_the_secret_along(
+    parts: Parts, add_scorer: Add, server: ScorerServer
+) -> None:
+    made = add_scorer("http://127.0.0.1:9/v1", kind="openai_moderation", secret="sk-of-the-house")
+    with pytest.raises(Invalid) as caught:
+        scorers.change_scorer(parts, CLI, made["id"], url=server.url)
+    assert list(caught.value.fields) == ["secret"]
+    assert scorers.show_scorer(parts, CLI, made["id"])["url"] == "http://127.0.0.1:9/v1"
+    assert scorers.change_scorer(parts, CLI, made["id"], url="http://127.0.0.1:9/other")["has_secret"]
+    scorers.change_scorer(parts, CLI, made["id"], url=server.url, secret="sk-of-the-other")
+    scorers.try_scorer(parts, CLI, made["id"], "A text.")
+    assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer sk-of-the-other"]
+
+
 def test_try_scorer_says_what_it_says_and_stores_nothing(
     parts: Parts, add_scorer: Add, scorer_servers: Servers
 ) -> None:

@@ -211,3 +211,10 @@ def test_read_any_text_accepted_or_refused_and_then_compiles(text: str) -> None:
     read = read_list(text)
     WordList(ListHead("x"), read.text())
     assert read_list(read.text().replace("#", "\\#")).refused == {}
+
+
+def test_list_of_phrases_that_a_text_is_full_of_is_refused_as_well() -> None:
+    found = WordList(ListHead("p"), read_list("\n".join(" ".join(["aa"] * n) for n in range(1, 60))).text())
+    assert len(list(found.places(Words("aa aa aa")))) == 6
+    with pytest.raises(ValueError, match="Too many"):
+        list(found.places(Words("aa " * 3_333)))

@@ -222,6 +222,31 @@ def test_decide_alike_leaves_alone_what_was_not_seen(parts: Parts, people: Any, 
     ]
 
 
+def test_decide_alike_leaves_alone_what_is_edited_at_this_very_moment(
+    app: Any, parts: Parts, people: Any, one: Actor, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite lets one transaction write at a time.")
+    first, edited = send(parts, SPAM), send(parts, EDITED[0])
+    seen = clock()
+    clock.move(seconds=5)
+    lock = moderate._locked
+
+    def edit() -> None:
+        with app.app_context():
+            submitting.edit_comment(parts, "news", edited["id"], edited["edit_token"], OTHER, CLIENT)
+
+    def lock_after_edit(session: Any, ids: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(edit).result()
+        return lock(session, ids)
+
+    monkeypatch.setattr(moderate, "_locked", lock_after_edit)
+    answer = moderate.decide_alike(parts, one, first["id"], "approve", until=seen)
+    assert [result.get("status") for result in answer["results"]] == [None, 409]
+    assert states(parts, [first["id"], edited["id"]]) == ["approved", "pending"]
+
+
 def test_decide_alike_without_right_is_refused(parts: Parts, people: Any) -> None:
     comment_id = post(parts, SPAM)
     with pytest.raises(Forbidden):

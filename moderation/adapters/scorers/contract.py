@@ -1,8 +1,8 @@
 """``http``: our own simple contract, one signed question and one answer in JSON.
 
 Question: ``{"id", "site", "thread": {"key"}, "text", "language"?, "author"?: {"name"}}``, with the three headers of
-Standard Webhooks 1.0.0. Answer: any of ``{"scores": {name: 0..1}, "weight": -1..1, "evidence": [{"text", "spans"?}],
-"version"}``; names are those of our seven scores, spans count code points.
+Standard Webhooks 1.0.0. Answer: ``{"scores": {name: 0..1}, "weight": -1..1, "evidence": [{"text", "spans"?}],
+"version"}``, of which it needs a score or a weight; names are those of our seven scores, spans count code points.
 """
 
 from datetime import datetime
@@ -14,8 +14,6 @@ from moderation.adapters.scorers.reading import Request
 from moderation.domain import webhook
 from moderation.domain.policy import ATTRIBUTES, Evidence
 from moderation.domain.scorer import Opinion, Question, Scorer
-
-_FIELDS = {"scores", "weight", "evidence", "version"}
 
 
 def request(scorer: Scorer, secret: str, question: Question, now: datetime) -> Request:
@@ -35,14 +33,14 @@ def request(scorer: Scorer, secret: str, question: Question, now: datetime) -> R
 
 
 def opinion(scorer: Scorer, question: Question, answer: Answer) -> Opinion:
-    """What was answered. An answer with none of the four fields is none."""
+    """What was answered. An answer with neither a score nor a weight judges nothing, and is none."""
     found = reading.read_object(answer.body)
-    if not _FIELDS & set(found):
-        raise ValueError("no field of the contract")
     scores = reading.mapping(found.get("scores", {}))
     if not set(scores) <= set(ATTRIBUTES):
         raise ValueError("an unknown score")
     weight = found.get("weight")
+    if not scores and weight is None:
+        raise ValueError("neither a score nor a weight")
     evidence = reading.items(found.get("evidence", []), reading.MAX_EVIDENCE)
     return Opinion(
         {name: reading.number(score) for name, score in scores.items()},
