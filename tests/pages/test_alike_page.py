@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from moderation.web import console
 from tests.pages.test_console_pages import add_person, log_in, token_in
 
 SPAM = "Come and see my new cooking channel, with a prize for every subscriber"
@@ -137,3 +138,17 @@ def decide_state(client: Any, people: Any) -> Callable[[str], str]:
         return str(answer.get_json()["state"])
 
     return state
+
+
+def test_approve_all_is_offered_only_where_all_of_them_are_on_the_page(
+    staffed: Flask, campaign: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = log_in(staffed, "mira")
+    assert "Approve: the 3 that wait" in client.get(alike_url(campaign[0])).text
+    monkeypatch.setattr(console, "PAGE_SIZE", 2)
+    page = client.get(alike_url(campaign[0])).text
+    assert "Spam: the 3 that wait" in page
+    assert "Approve: the" not in page
+    behind = re.search(r'<a class="button" href="([^"]+)" rel="next"', page)
+    assert behind is not None
+    assert "Approve: the" not in client.get(html.unescape(behind[1])).text
