@@ -59,7 +59,7 @@ def for_training(all_rows: Sequence[Row]) -> list[Row]:
     """What is not held out, with our contrast sentences and with disguised copies."""
     kept = [row for row in all_rows if not (is_test(row.text) or is_calibration(row.text))]
     kept += _contrast("train")
-    return kept + disguised(kept, random.Random(5))
+    return buried(kept, random.Random(8)) + disguised(kept, random.Random(5))
 
 
 def for_calibration(all_rows: Sequence[Row]) -> list[Row]:
@@ -182,6 +182,31 @@ def _slurs() -> list[str]:
 def ordinary_news(all_rows: Sequence[Row]) -> list[str]:
     """News-site comments that fewer than a third of the raters found toxic, of the rows given."""
     return [row.text for row in all_rows if row.source == "civil" and row.labels[0] < 0.34]
+
+
+BURIED, BURIED_SHARE = 5_000, 0.2
+"""Rude comments that are put between calm ones, and the share of the sentences put together that are."""
+
+
+def buried(kept: Sequence[Row], dice: random.Random) -> list[Row]:
+    """The rows, some of them between calm comments of Wikipedia: calm words around an insult take nothing from it."""
+    wiki = [row for row in kept if row.source == "wiki" and len(row.text) < 500]
+    rude, calm = [row for row in wiki if any(row.labels)], [row.text for row in wiki if not any(row.labels)]
+    short = [text for text in calm if len(text) < 250]
+
+    def between(text: str, others: Sequence[str], most: int) -> str:
+        parts = dice.sample(others, dice.randint(1, most))
+        parts.insert(dice.randint(0, len(parts)), text)
+        return " ".join(parts)
+
+    found = [
+        replace(row, text=between(row.text, short, 2))
+        if row.source == "grammar" and dice.random() < BURIED_SHARE
+        else row
+        for row in kept
+    ]
+    some = (dice.choice(rude) for _ in range(BURIED))
+    return found + [Row(between(row.text, calm, 3), row.labels, 0.4, "wiki") for row in some]
 
 
 # ---- Disguises. The first are for training; the others only for measuring.

@@ -40,9 +40,9 @@ FALSE_ALARMS = {
     "toxicity": 0.06,
     "severe_toxicity": 0.005,
     "obscene": 0.01,
-    "threat": 0.003,
+    "threat": 0.004,
     "insult": 0.04,
-    "identity_attack": 0.008,
+    "identity_attack": 0.025,
 }
 """For each attribute the share of held-out news comments that its default threshold may flag, of those which fewer
 than a third of the raters found toxic (Civil Comments). That is a hard measure: the corpus that we have was picked for

@@ -91,6 +91,22 @@ def test_judge_insult_evidence_names_attribute_score_version_and_words() -> None
     assert not any("Well" in text[span.start : span.end] for span in insult.spans)
 
 
+CALM = (
+    "I read the whole report last night, and the figures on page four are clear. The council has done its homework this "
+    "time, and the ferry will keep running through the winter."
+)
+
+
+@pytest.mark.parametrize(
+    ("rude", "name"),
+    [("You are a stupid idiot and a moron, shut up, you fool.", "insult"), ("I will find you and kill you.", "threat")],
+)
+def test_judge_insult_or_threat_behind_calm_sentences_still_flagged(rude: str, name: str) -> None:
+    assert not flagged(CALM)
+    assert flagged(rude) & {name, "toxicity"}
+    assert flagged(f"{CALM} {rude}") & {name, "toxicity"}
+
+
 def test_share_logit_over_the_words_adds_up_exactly() -> None:
     network = MODEL._network
     found = words("you are an idiot who writes about bridges")
