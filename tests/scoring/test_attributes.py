@@ -92,8 +92,8 @@ def test_judge_insult_evidence_names_attribute_score_version_and_words() -> None
 
 
 CALM = (
-    "I read the whole report last night, and the figures on page four are clear. The council has done its homework this "
-    "time, and the ferry will keep running through the winter."
+    "I read the whole report last night, and the figures on page four are clear. The council has done its homework "
+    "this time, and the ferry will keep running through the winter."
 )
 
 
