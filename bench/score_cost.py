@@ -104,7 +104,7 @@ class Costs:
     def of_steps(self, texts: Sequence[str], length: int) -> dict[str, float]:
         """Median of each step of THE LIST, what they share already made; and of what is done beside them."""
         cut = [candidate(text[:length], self._site) for text in texts if len(text) >= length][:TEXTS]
-        cases = [Case(facts, self._pipeline._listed, self._pipeline._model) for facts in cut]
+        cases = [Case(facts, self._pipeline._listed, self._pipeline._model, self._pipeline._others) for facts in cut]
         found = {
             "matching copy": self._median([lambda facts=facts: pipeline.fold.__wrapped__(facts.body) for facts in cut]),
             "fingerprint": self._median([lambda facts=facts: fingerprint(facts.body) for facts in cut]),

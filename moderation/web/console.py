@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import Action, State, state_after
-from moderation.errors import CallerError, Conflict, Invalid, RateLimited, Unauthenticated
+from moderation.errors import CallerError, Conflict, Invalid, NotFound, RateLimited, Unauthenticated
 from moderation.services import accounts, moderate, sites
 from moderation.services.moderate import ALIKE_COUNTED, QueueFilter
 from moderation.web import guards, health, sessions
@@ -254,6 +254,20 @@ def _is_allowed(state: State, action: Action) -> bool:
 def _own_sites() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = sites.list_sites(parts(), _actor(), limit=MAX_SITES)["items"]
     return found
+
+
+def _asked_site(asked: str) -> dict[str, Any]:
+    """The site that a page is about: the one asked for, else the first of one's own. Raises ``NotFound``.
+
+    One that is not among one's own has its key alone; what the page then reads says that it is not there.
+    """
+    guards.refuse_malformed(asked)
+    own = _own_sites()
+    if not asked and not own:
+        raise NotFound("site")
+    return next(
+        (site for site in own if site["key"] == (asked or own[0]["key"])), {"id": None, "key": asked, "name": ""}
+    )
 
 
 def _back_urls(items: list[dict[str, Any]]) -> dict[uuid.UUID, str]:

@@ -1,16 +1,15 @@
 """The console's page of what a site's decisions taught."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Role
-from moderation.errors import CallerError, NotFound
+from moderation.errors import CallerError
 from moderation.services import learning
 from moderation.web import guards
-from moderation.web.console import _actor, _own_sites, console
+from moderation.web.console import _actor, _asked_site, _own_sites, console
 from moderation.web.guards import parts
 
 TOLD = {
@@ -25,20 +24,15 @@ TOLD = {
 @console.get("/learned")
 def show_learned() -> str:
     """How much a site learned, how well it predicts its decisions, and the words that count most."""
-    sites = _own_sites()
-    key = request.args.get("site") or (sites[0]["key"] if sites else "")
-    guards.refuse_malformed(key)
-    if not key:
-        raise NotFound("site")
-    shown = learning.show(parts(), _actor(), key)
-    site: dict[str, Any] = next((one for one in sites if one["key"] == key), {"id": None, "name": ""})
+    site = _asked_site(request.args.get("site", ""))
+    shown = learning.show(parts(), _actor(), site["key"])
     told = TOLD.get(request.args.get("told", ""))
     return render_template(
         "console/learned.html",
         here="learned",
         shown=shown,
-        sites=sites,
-        name=site["name"] or key,
+        sites=_own_sites(),
+        name=site["name"] or site["key"],
         may_reset=_actor().may(site["id"], Role.ADMIN),
         flash={**told, "undo": None, "back": ""} if told else None,
     )

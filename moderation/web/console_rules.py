@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Role
 from moderation.domain.text import normalise_body
-from moderation.errors import CallerError, Invalid, NotFound
+from moderation.errors import CallerError, Invalid
 from moderation.services import sites, trials, word_lists
 from moderation.services.trials import STORED_RULES, Tried
 from moderation.web import guards
-from moderation.web.console import _actor, _marked, _own_sites, _spans, console
+from moderation.web.console import _actor, _asked_site, _marked, _own_sites, _spans, console
 from moderation.web.guards import parts
 
 KINDS = ("word", "pattern", "domain", "author", "network", "allow")
@@ -29,7 +29,7 @@ TOLD = {
 }
 """What the last form came to."""
 
-_FIELDS = ("kind", "value", "action", "weight", "language", "text")
+_FIELDS = ("kind", "value", "action", "weight", "language", "match", "part", "text", "last")
 _DEFAULTS = {"kind": "word", "action": "score", "weight": "0.5", "last": str(trials.DEFAULT_LAST)}
 
 
@@ -37,14 +37,15 @@ _DEFAULTS = {"kind": "word", "action": "score", "weight": "0.5", "last": str(tri
 def show_rules() -> str:
     """The rules of a site, and the form to try one."""
     told = TOLD.get(request.args.get("told", ""))
-    return _page(_site_key(request.args.get("site", "")), {}, flash=told)
+    return _page(_asked_site(request.args.get("site", "")), {}, flash=told)
 
 
 @console.post("/rules")
 def try_rule() -> AnyResponse | str:
     """Try a rule on a text or on the comments that were decided, or add it; by the button that was pressed."""
-    form = {name: request.form.get(name, "") for name in (*_FIELDS, "match", "part", "last")}
-    key, wanted = _site_key(request.form.get("site", "")), request.form.get("do", "")
+    form = {name: request.form.get(name, "") for name in _FIELDS}
+    site, wanted = _asked_site(request.form.get("site", "")), request.form.get("do", "")
+    key = site["key"]
     guards.refuse_malformed("".join(form.values()))
     try:
         if wanted == "add":
@@ -52,20 +53,20 @@ def try_rule() -> AnyResponse | str:
             return _back(key, "added")
         if wanted == "backtest":
             said = trials.backtest(parts(), _actor(), key, Tried(rule=_rule(form)), last=_last(form))
-            return _page(key, form, backtest=said)
-        return _page(key, form, **_tested(key, form))
+            return _page(site, form, backtest=said)
+        return _page(site, form, **_tested(key, form))
     except Invalid as error:
-        return _page(key, form, problems={name.removeprefix("rule."): said for name, said in error.fields.items()})
+        return _page(site, form, problems={name.removeprefix("rule."): said for name, said in error.fields.items()})
     except CallerError as error:
         if error.status == 409:
-            return _page(key, form, problems={"value": [error.detail]})
+            return _page(site, form, problems={"value": [error.detail]})
         return _back(key, str(error.status))
 
 
 @console.post("/rules/<id:rule_id>/remove")
 def remove_rule(rule_id: uuid.UUID) -> AnyResponse:
     """Remove a rule."""
-    key = _site_key(request.form.get("site", ""))
+    key = _asked_site(request.form.get("site", ""))["key"]
     try:
         sites.remove_rule(parts(), _actor(), rule_id)
     except CallerError as error:
@@ -73,25 +74,15 @@ def remove_rule(rule_id: uuid.UUID) -> AnyResponse:
     return _back(key, "removed")
 
 
-def _site_key(asked: str) -> str:
-    guards.refuse_malformed(asked)
-    own = _own_sites()
-    key = asked or (own[0]["key"] if own else "")
-    if not key:
-        raise NotFound("site")
-    return key
-
-
-def _page(key: str, form: dict[str, str], **more: Any) -> str:
-    own = _own_sites()
-    site: dict[str, Any] = next((one for one in own if one["key"] == key), {"id": None, "name": ""})
+def _page(site: dict[str, Any], form: dict[str, str], **more: Any) -> str:
+    key = site["key"]
     flash = more.pop("flash", None)
     return render_template(
         "console/rules.html",
         here="rules",
         site_key=key,
         name=site["name"] or key,
-        sites=own,
+        sites=_own_sites(),
         rules=sites.list_rules(parts(), _actor(), key, limit=SHOWN),
         lists=word_lists.list_lists(parts(), _actor(), key, limit=SHOWN),
         kinds=KINDS,
