@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from werkzeug.serving import make_server
 
@@ -93,3 +94,19 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     yield open_one
     for context in contexts:
         context.close()
+
+
+AXE_RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+@pytest.fixture
+def violations() -> Callable[[Any], list[str]]:
+    """What axe-core finds wrong with a page by WCAG 2.2 AA and its best practices: a line for each place."""
+
+    def find(page: Any) -> list[str]:
+        found = Axe().run(page, options=AXE_RULES).response["violations"]
+        return [f"{one['id']}: {' '.join(map(str, node['target']))}" for one in found for node in one["nodes"]]
+
+    return find
