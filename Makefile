@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help run test check train evaluate format lock clean
+.PHONY: help run test check pictures train evaluate format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,9 @@ check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+pictures: $(VENV)/.for-tests ## Take the pictures of the documentation anew, from a demo in Chromium.
+	$(BIN)/python docs/pictures/make.py
 
 train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). A few minutes.
 	$(BIN)/python -m training.train $(ARGS)

@@ -1,6 +1,6 @@
 """Take the pictures of the documentation anew, from the demo, in Chromium.
 
-    python docs/pictures/make.py
+    make pictures
 
 It starts a demo of its own, in a temporary folder and on a free port, and needs Chromium and the development packages.
 """
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
@@ -55,26 +55,60 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
             time.sleep(0.2)
 
 
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+SCHEMES = ("light", "dark")
+
+
 def article(page: Page, url: str) -> None:
     """The replies under an article, with the form."""
     page.goto(f"{url}/demo/")
     page.locator(".front a, main a").first.click()
     page.locator("[data-ready]").wait_for()
-    page.locator("#comments").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#comments').scrollIntoView({block: 'start'})")
-    page.evaluate("window.scrollBy(0, -210)")
-    page.screenshot(path=HERE / "article.png")
+    page.evaluate("window.scrollBy(0, -60)")
 
 
-def console(page: Page, url: str, home: Path) -> None:
-    """The queue, with the reasons."""
+def log_in(page: Page, url: str, home: Path) -> None:
+    """Open a session of the demo's moderator."""
     known = json.loads((home / "demo.json").read_text(encoding="utf-8"))
-    page.goto(f"{url}/console/?sort=risk")
+    page.goto(f"{url}/console/login")
     page.get_by_label("Name").fill(known["login"])
     page.get_by_label("Password").fill(known["password"])
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Password").press("Enter")
     page.locator(".card").first.wait_for()
-    page.screenshot(path=HERE / "queue.png")
+
+
+def queue(page: Page, url: str) -> None:
+    """What waits, the riskiest first, with the reasons."""
+    page.goto(f"{url}/console/?sort=risk")
+    page.locator(".card").first.wait_for()
+
+
+def comment(page: Page, url: str) -> None:
+    """The riskiest comment whole."""
+    queue(page, url)
+    page.goto(url + str(page.locator(".card a[data-key=o]").first.get_attribute("href")))
+
+
+def dashboard(page: Page, url: str) -> None:
+    """The figures of the site."""
+    page.goto(f"{url}/console/dashboard")
+
+
+PICTURES = {"article": article, "queue": queue, "comment": comment, "dashboard": dashboard}
+"""Name and way to it. Each is taken on a phone and a desktop, light and dark: ``queue-phone-dark.png``."""
+
+
+def take_all(browser: Browser, url: str, home: Path) -> None:
+    """Take every picture in every form."""
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            log_in(page, url, home)
+            for name, go in PICTURES.items():
+                go(page, url)
+                page.screenshot(path=HERE / f"{name}-{size}-{scheme}.png", animations="disabled")
+            page.close()
 
 
 def main() -> None:
@@ -84,9 +118,7 @@ def main() -> None:
     try:
         with demo(home) as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1100, "height": 980})
-            article(page, url)
-            console(page, url, home)
+            take_all(browser, url, home)
             browser.close()
     finally:
         shutil.rmtree(home)
