@@ -112,6 +112,14 @@ class Vault:
         browser = user_agent[:MAX_USER_AGENT_CHARS]
         return self._hash("reader", site_id, _encode(f"{ip_network}\n{browser}"))
 
+    def person_key(self, site_id: uuid.UUID, person_id: str) -> bytes:
+        """16 bytes that stand for a reader whom a site knows, by the site's own name for them."""
+        return self._hash("person", site_id, _encode(person_id))
+
+    def key_mark(self, key: bytes) -> bytes:
+        """16 bytes by which a key is found to be in use already, on whatever site."""
+        return self._hash("key", uuid.UUID(int=0), key)
+
     def avatar_key(self, site_id: uuid.UUID, seed: bytes) -> str:
         """The public name of an avatar: 22 URL-safe characters, from which nobody gets back to ``seed``."""
         return _to_text(self._hash("avatar", site_id, seed))

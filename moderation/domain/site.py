@@ -11,6 +11,7 @@ from typing import Any
 from limits import parse_many
 
 from moderation.domain.policy import Policy
+from moderation.domain.sign_on import Mode
 from moderation.errors import Invalid
 
 
@@ -25,6 +26,7 @@ class SiteSettings:
     learning: bool = True
     open_threads: bool = True
     require_email: bool = False
+    sso: str = "off"
     max_chars: int = 10_000
     max_depth: int = 4
     edit_window_s: int = 900
@@ -89,6 +91,8 @@ def _fitting(name: str, value: Any) -> Any:
         raise ValueError(f"Unknown setting. Known are: {', '.join(_DEFAULTS)}.")
     if name == "policy" and value not in {"hold", "auto"}:
         raise ValueError("It is 'hold' or 'auto'.")
+    if name == "sso" and value not in tuple(Mode):
+        raise ValueError(f"It is one of: {', '.join(Mode)}.")
     if name.endswith("_rate"):
         return _rate(value)
     default = _DEFAULTS[name]

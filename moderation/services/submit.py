@@ -17,18 +17,19 @@ from moderation.domain.comment import Action, State
 from moderation.domain.identity import canonical_email, email_domain, truncate_ip
 from moderation.domain.links import safe_url
 from moderation.domain.scorer import Question
+from moderation.domain.sign_on import Person
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from moderation.scoring.repeats import bands
-from moderation.services import asking, events, idempotency, learning
+from moderation.services import asking, events, idempotency, learning, sign_on
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
 from moderation.storage.db import new_id, read, write
-from moderation.storage.models import Comment, Site, Thread
+from moderation.storage.models import Author, Comment, Site, Thread
 
 MAX_NAME_CHARS = 100
 MAX_KEY_CHARS = 500
@@ -64,11 +65,12 @@ class Submission:
     body: str
     filled_in_ms: int | None = None
     honeypot: str = ""
+    sso: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Clean:
-    """A submission, normalised and checked."""
+    """A submission, normalised and checked. ``person_key``: of the reader whom the site vouches for, if it does."""
 
     key: str
     url: str | None
@@ -78,6 +80,7 @@ class _Clean:
     website: str | None
     body: str
     html: str
+    person_key: bytes | None
 
 
 # --- submit ----------------------------------------------------------------------------------------------------
@@ -89,12 +92,14 @@ def submit_comment(
     """Accept a comment; the answer of the contract.
 
     Raises ``NotFound`` for an unknown site, ``Invalid`` for a wrong field (also a parent that is not public),
-    ``Forbidden`` for a closed thread, ``RateLimited``, ``StorageUnavailable``.
+    ``Forbidden`` for a closed thread, ``Unauthenticated`` for a sign-on token that does not hold, ``RateLimited``,
+    ``StorageUnavailable``.
     """
     with read() as session:
         site = known_site(session, site_key)
         settings = site_settings(site.settings)
-        clean = _cleaned(parts, submission, settings)
+        person = sign_on.signed_on(session, parts, site, settings, submission.sso)
+        clean = _cleaned(parts, site, submission, settings, person)
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
         may_ask = judged.asks_now and not idempotency.is_known(session, parts, f"public:{site.key}", idem)
@@ -112,7 +117,7 @@ def submit_comment(
         if judged.verdict.state is State.APPROVED:
             threads.lock_threads(session, [thread.id])
         parent = _parent_for(session, thread, submission.parent_id)
-        author_id = draft.author_id or comments.add_author(session, site.id, clean.name, parts.clock())
+        author_id = draft.author_id or _new_author(session, parts, site, clean)
         comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
         comments.add_comment(session, comment, judged.signal_rows(), judged.bands())
         tallies.count(session, site.id, comment.created_at.date(), "submitted")
@@ -165,22 +170,37 @@ def _rate_key(parts: Parts, site: Site, kind: str, client: Client) -> bytes:
     return kind.encode() + parts.vault.network_key(site.id, client.ip, parts.clock().date())
 
 
-def _cleaned(parts: Parts, submission: Submission, settings: SiteSettings) -> _Clean:
+def _cleaned(parts: Parts, site: Site, submission: Submission, settings: SiteSettings, person: Person | None) -> _Clean:
+    """Raises ``Invalid`` by field. A reader whom the site vouches for has the name and the address that it says."""
     problems: dict[str, list[str]] = {}
+    if person is not None:
+        submission = replace(submission, name=person.name, email=person.email)
     clean = _Clean(
         key=_line(problems, "thread.key", submission.thread_key, MAX_KEY_CHARS, required=True),
         url=_url(problems, "thread.url", submission.thread_url),
         title=_line(problems, "thread.title", submission.thread_title or "", MAX_TITLE_CHARS) or None,
         name=_line(problems, "author.name", submission.name, MAX_NAME_CHARS, required=True),
-        email=_email(problems, submission.email, required=settings.require_email),
+        email=_email(problems, submission.email, required=settings.require_email and person is None),
         website=_url(problems, "author.url", submission.url),
         body="",
         html="",
+        person_key=parts.vault.person_key(site.id, person.id) if person else None,
     )
     body, html = _body(parts, problems, submission.body, settings)
     if problems:
-        raise Invalid(problems)
-    return _Clean(clean.key, clean.url, clean.title, clean.name, clean.email, clean.website, body, html)
+        raise Invalid(_as_signed(problems) if person else problems)
+    return replace(clean, body=body, html=html)
+
+
+def _as_signed(problems: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What is wrong with a name or an address that a token told, named where the caller can mend it."""
+    told = {"author.name": "user.username", "author.email": "user.email"}
+    return {
+        "author.sso" if path in told else path: [f"{told[path]}: {said}" for said in messages]
+        if path in told
+        else messages
+        for path, messages in problems.items()
+    }
 
 
 def _line(problems: dict[str, list[str]], field: str, raw: str, limit: int, *, required: bool = False) -> str:
@@ -240,7 +260,7 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         author_name=clean.name,
         author_url=clean.website,
         email_domain=email_domain(clean.email) if clean.email else None,
-        author_id=_proven_author(session, parts, site, submission.token),
+        author_id=_proven_author(session, parts, site, clean, submission.token),
         thread_id=thread.id if thread else None,
         network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
         ip_network=truncate_ip(client.ip),
@@ -265,13 +285,29 @@ def _question(site: Site, draft: Draft, version: int, thread_key: str, thread_ur
     )
 
 
-def _proven_author(session: Session, parts: Parts, site: Site, token: str | None) -> uuid.UUID | None:
-    """Who a signed author token proves. One that does not open is passed over: it proves nothing."""
-    payload = parts.vault.unsign(f"author:{site.id}", token) if token else None
-    if payload is None:
-        return None
-    author = comments.author_of_site(session, site.id, uuid.UUID(hex=payload))
+def _new_author(session: Session, parts: Parts, site: Site, clean: _Clean) -> uuid.UUID:
+    if clean.person_key is not None:
+        return comments.person_made(session, site.id, clean.person_key, clean.name, parts.clock())
+    return comments.add_author(session, site.id, clean.name, parts.clock())
+
+
+def _proven_author(session: Session, parts: Parts, site: Site, clean: _Clean, token: str | None) -> uuid.UUID | None:
+    """Who it is by the site's word, or else by an author token; None for somebody new.
+
+    The token of somebody whom the site vouched for proves nothing here: who uses that browser now may be another.
+    """
+    if clean.person_key is not None:
+        author = comments.author_by_person(session, site.id, clean.person_key)
+    else:
+        author = _author_of_token(session, parts, site, token)
+        author = author if author and author.person_key is None else None
     return author.id if author else None
+
+
+def _author_of_token(session: Session, parts: Parts, site: Site, token: str | None) -> Author | None:
+    """Whom a signed author token names. One that does not open is passed over: it proves nothing."""
+    payload = parts.vault.unsign(f"author:{site.id}", token) if token else None
+    return comments.author_of_site(session, site.id, uuid.UUID(hex=payload)) if payload else None
 
 
 def _thread_for(session: Session, site: Site, settings: SiteSettings, clean: _Clean, now: datetime) -> Thread:
@@ -330,7 +366,7 @@ def _comment(
         author_id=author_id,
         author_name=clean.name,
         author_url=clean.website,
-        author_proven=draft.author_id is not None,
+        author_proven=draft.author_id is not None or clean.person_key is not None,
         avatar=parts.vault.avatar_key(site.id, author_id.bytes),
         email_sealed=_sealed_email(parts, site, draft.comment_id, clean.email),
         email_index=parts.vault.blind_index(site.id, clean.email) if clean.email else None,
@@ -688,7 +724,8 @@ def vote(
             raise Forbidden("This site has no votes.")
         hit_rate(session, parts, site, "vote", client)
         comment = _public_comment(session, site, comment_id)
-        if _proven_author(session, parts, site, author_token) == comment.author_id:
+        voter = _author_of_token(session, parts, site, author_token)
+        if voter is not None and voter.id == comment.author_id:
             raise Forbidden("One does not vote on one's own comment.")
         threads.lock_threads(session, [comment.thread_id])
         change = reactions.set_vote(session, comment, _reader(parts, site, client), value or 0, now)

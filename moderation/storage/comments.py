@@ -28,6 +28,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -580,6 +581,7 @@ def recent_of_network(session: Session, site_id: uuid.UUID, network_key: bytes, 
 
 _AUTHOR = select(Author).where(Author.site_id == bindparam("site"), Author.id == bindparam("of"))
 _INSERT_AUTHOR = insert(_authors)
+_PERSON = select(Author).where(Author.site_id == bindparam("site"), Author.person_key == bindparam("of"))
 _FORGET_NAME = update(_authors).where(_authors.c.id == bindparam("of")).values(name="")
 _LOCK_AUTHORS = select(_authors.c.id).where(_authors.c.id.in_(_IDS)).order_by(_authors.c.id)
 _LOCK_AUTHORS = _LOCK_AUTHORS.with_for_update(key_share=True)
@@ -600,6 +602,29 @@ def add_author(session: Session, site_id: uuid.UUID, name: str, now: datetime) -
 def author_of_site(session: Session, site_id: uuid.UUID, author_id: uuid.UUID) -> Author | None:
     """The author, if they are of this site."""
     return session.scalar(_AUTHOR, {"site": site_id, "of": author_id})
+
+
+def author_by_person(session: Session, site_id: uuid.UUID, person_key: bytes) -> Author | None:
+    """The author whom the site vouches for under this key."""
+    return session.scalar(_PERSON, {"site": site_id, "of": person_key})
+
+
+@lru_cache
+def _insert_person(postgres: bool) -> Any:
+    statement = (postgresql.insert if postgres else sqlite.insert)(_authors)
+    return statement.on_conflict_do_nothing(
+        index_elements=["site_id", "person_key"], index_where=_authors.c.person_key.is_not(None)
+    )
+
+
+def person_made(session: Session, site_id: uuid.UUID, person_key: bytes, name: str, now: datetime) -> uuid.UUID:
+    """The id of the author under this key, stored if new; two that store one at once get the same."""
+    values = {"id": new_id(), "site_id": site_id, "person_key": person_key, "name": name, "created_at": now}
+    session.execute(_insert_person(is_postgres(session)), values)
+    author = author_by_person(session, site_id, person_key)
+    if author is None:  # unreachable under READ COMMITTED and on SQLite
+        raise RuntimeError("an author vanished")
+    return author.id
 
 
 def forget_name(session: Session, author_id: uuid.UUID) -> None:

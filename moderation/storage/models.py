@@ -26,6 +26,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from moderation.domain.comment import Action, State
 from moderation.domain.scorer import MAX_DEADLINE_MS, Kind
+from moderation.domain.sign_on import Algorithm
 from moderation.storage.db import Base, new_id
 from moderation.storage.types import BigKey, Id, Json, Utc
 
@@ -101,17 +102,31 @@ class Thread(Base):
 
 
 class Author(Base):
-    """A reader who can prove with an author token that they are the same person as before, on one site."""
+    """A reader who can prove that they are the same person as before, on one site: by an author token, or because the
+    site vouches for them (``person_key``, the keyed hash of its own name for them).
+    """
 
     __tablename__ = "authors"
     id: Mapped[uuid.UUID] = _key()
     site_id: Mapped[uuid.UUID] = _site()
     name: Mapped[str] = mapped_column(String(100))
+    person_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     approved: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     spam: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(Utc)
-    __table_args__ = (UniqueConstraint("site_id", "id"), _at_most("name", 100))
+    __table_args__ = (
+        UniqueConstraint("site_id", "id"),
+        Index(
+            "ix_authors_person",
+            "site_id",
+            "person_key",
+            unique=True,
+            sqlite_where=text("person_key IS NOT NULL"),
+            postgresql_where=text("person_key IS NOT NULL"),
+        ),
+        _at_most("name", 100),
+    )
 
 
 class Comment(Base):
@@ -455,6 +470,23 @@ class ScorerRow(Base):
         _at_most("name", 30),
         _at_most("url", 2000),
     )
+
+
+class SignOnKey(Base):
+    """A key by which a site vouches for its readers: a secret, or the public half of a pair; sealed either way.
+
+    ``mark`` finds it on any site, since a token would be good on each of those that share a key.
+    """
+
+    __tablename__ = "sign_on_keys"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100), default="")
+    algorithm: Mapped[str] = mapped_column(String(10))
+    key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    mark: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (_one_of("algorithm", Algorithm), _at_most("name", 100))
 
 
 class Scoring(Base):

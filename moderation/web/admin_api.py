@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from moderation.services import accounts, deliver, scorers, sites
+from moderation.services import accounts, deliver, scorers, sign_on, sites
 from moderation.web import guards, schemas
 from moderation.web.calls import Calls, actor, idempotency
 
@@ -184,6 +184,41 @@ def show_delivery(delivery_id: uuid.UUID) -> Any:
 def replay_delivery(delivery_id: uuid.UUID, body: dict[str, Any]) -> Any:
     """Send a delivery again, with the same `webhook-id`."""
     return deliver.replay_delivery(guards.parts(), actor(), delivery_id)
+
+
+# --- single sign-on --------------------------------------------------------------------------------------------------
+
+
+@calls.call("GET", "/sso-keys", query=schemas.SiteQuery, answer=schemas.SignOnKeysOut)
+def list_sign_on_keys(query: dict[str, Any]) -> Any:
+    """List the keys by which a site vouches for its readers, without the keys themselves."""
+    return sign_on.list_keys(guards.parts(), actor(), query["site"])
+
+
+@calls.call(
+    "POST", "/sso-keys", body=schemas.SignOnKeyIn, answer=schemas.SignOnKeyOut, status=201, creates=True,
+    doc={"x-conflict": True}, example={"site": "news", "name": "accounts server"},
+)  # fmt: skip
+def add_sign_on_key(body: dict[str, Any]) -> Any:
+    """Add a key. A `secret` that the service makes is in this answer alone.
+
+    Switch it on for the site's readers with the setting `sso`: `optional` or `required`.
+    """
+    return sign_on.add_key(
+        guards.parts(),
+        actor(),
+        body["site"],
+        name=body["name"],
+        secret=body["secret"],
+        public_key=body["public_key"],
+        idem=idempotency(),
+    )
+
+
+@calls.call("DELETE", "/sso-keys/<id:key_id>", status=204)
+def remove_sign_on_key(key_id: uuid.UUID) -> None:
+    """Remove a key; what it signed is not believed any more."""
+    sign_on.remove_key(guards.parts(), actor(), key_id)
 
 
 # --- tokens and moderators -------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ FIELDS = {
     "email": "author.email",
     "url": "author.url",
     "author_token": "author.token",
+    "sso": "author.sso",
     "comment": "body",
     "comment_parent": "parent_id",
     "thread": "thread.key",
@@ -39,6 +40,9 @@ FIELDS = {
     "return_to": "return_to",
 }
 """Names of the common reply form, and the fields of the JSON submission that they stand for."""
+
+_FOR_OTHERS = ("author", "email", "author_token")
+"""Fields that a reader's sign-on token stands for."""
 
 LABELS = {
     "author.name": "Name",
@@ -82,6 +86,7 @@ _DOC = {
         },
     },
     "x-page": True,
+    "x-token": True,
 }
 
 
@@ -141,7 +146,12 @@ def _typed() -> dict[str, str]:
 
 
 def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
-    """The form as the JSON submission that it stands for, by the same schema."""
+    """The form as the JSON submission that it stands for, by the same schema.
+
+    Where the site vouches for the reader, what the form has for others is passed over.
+    """
+    if typed.get("sso"):
+        typed = {name: value for name, value in typed.items() if name not in _FOR_OTHERS}
     nested: dict[str, Any] = {"thread": {}, "author": {}, "context": {}}
     for name, value in typed.items():
         if name == "return_to" or (

@@ -23,7 +23,7 @@ _EXAMPLE = {
 
 @calls.call(
     "POST", "/comments", rate="submit", body=schemas.SubmissionIn, answer=schemas.Accepted, status=202, creates=True,
-    example=_EXAMPLE,
+    example=_EXAMPLE, doc={"x-token": True},
 )  # fmt: skip
 def submit_comment(site: str, body: dict[str, Any]) -> Any:
     """Send a reader's comment.
@@ -128,13 +128,14 @@ def submission(body: dict[str, Any]) -> Submission:
         thread_url=body["thread"]["url"],
         thread_title=body["thread"]["title"],
         parent_id=body["parent_id"],
-        name=body["author"]["name"],
+        name=body["author"]["name"] or "",
         email=body["author"]["email"],
         url=body["author"]["url"],
         token=body["author"]["token"],
         body=body["body"],
         filled_in_ms=context.get("filled_in_ms"),
         honeypot=context.get("website_confirm") or "",
+        sso=body["author"]["sso"],
     )
 
 

@@ -16,6 +16,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
 from moderation.domain.scorer import MAX_DEADLINE_MS, MAX_SECRET_CHARS, NAME_PATTERN, Kind
+from moderation.domain.sign_on import MAX_SECRET_CHARS as MAX_SSO_SECRET_CHARS
+from moderation.domain.sign_on import MAX_TOKEN_CHARS, MIN_SECRET_CHARS, Algorithm, Mode
 from moderation.domain.site import RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
 from moderation.services.sites import MATCHES
@@ -255,7 +257,7 @@ class ThreadIn(Request):
 class AuthorIn(Request):
     """Who writes. The address is stored encrypted, shown to nobody, and proves nothing."""
 
-    name = Prose(least=1, most=100, required=True)
+    name = Prose(least=1, most=100, note="Required, unless `sso` is there.", load_default=None)
     email = Prose(most=320, load_default=None, allow_none=True)
     url = Prose(most=2000, load_default=None, allow_none=True)
     token = Line(
@@ -265,6 +267,21 @@ class AuthorIn(Request):
         load_default=None,
         allow_none=True,
     )
+    sso = Line(
+        least=1,
+        most=MAX_TOKEN_CHARS,
+        note="A JSON Web Token of the site that tells who this is, instead of `name`, `email` and `token`.",
+        load_default=None,
+        allow_none=True,
+    )
+
+    @validates_schema(skip_on_field_errors=True)
+    def _one_who(self, data: dict[str, Any], **_options: Any) -> None:
+        if data["sso"] is None and data["name"] is None:
+            raise ValidationError("It is required.", "name")
+        for name in ("name", "email", "token"):
+            if data["sso"] is not None and data[name] is not None:
+                raise ValidationError("The sign-on token tells it: leave it out.", name)
 
 
 class ContextIn(Request):
@@ -922,6 +939,8 @@ def _setting(name: str, default: Any) -> fields.Field[Any]:
         return Number(*RANGES[name])
     if name == "policy":
         return _choice(("hold", "auto"))
+    if name == "sso":
+        return _choice(Mode)
     return Line(most=MAX_SETTING_CHARS, note="Like `10/minute;100/hour`, or `none`." if name.endswith("_rate") else "")
 
 
@@ -1303,6 +1322,32 @@ class ScorersOut(Schema):
 
     items = fields.List(fields.Nested(ScorerOut), required=True)
     next = fields.String(required=True, allow_none=True)
+
+
+class SignOnKeyIn(Request):
+    """A new key by which a site vouches for its readers. Without either a secret is made."""
+
+    site = _site(required=True)
+    name = Line(most=100, load_default="")
+    secret = Line(least=MIN_SECRET_CHARS, most=MAX_SSO_SECRET_CHARS, load_default=None, note="For HS256; ASCII.")
+    public_key = Prose(least=1, most=2000, load_default=None, note="Of an Ed25519 pair, as PEM or JWK, for EdDSA.")
+
+
+class SignOnKeyOut(Schema):
+    """A key. ``secret`` is there once, where one was made."""
+
+    id = Identifier(required=True)
+    site = fields.String(required=True)
+    name = fields.String(required=True)
+    algorithm = _choice(Algorithm, required=True)
+    secret = fields.String()
+    created_at = Time(required=True)
+
+
+class SignOnKeysOut(Schema):
+    """The keys of a site; a site has a handful."""
+
+    items = fields.List(fields.Nested(SignOnKeyOut), required=True)
 
 
 class ScorerTestIn(Request):

@@ -61,6 +61,9 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/scorers?site=news", None, RUN),
     ("POST", "/scorers", {"site": "news", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, MAKE),
     ("POST", "/scorers", {"site": "*", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, ROOT),
+    ("GET", "/sso-keys?site=news", None, RUN),
+    ("POST", "/sso-keys", {"site": "news"}, MAKE),
+    ("DELETE", "/sso-keys/{sso_key}", None, DROP),
     ("GET", "/scorers/{scorer}", None, RUN),
     ("PATCH", "/scorers/{scorer}", {"deadline_ms": 100}, RUN),
     ("DELETE", "/scorers/{scorer}", None, DROP),
@@ -120,6 +123,7 @@ def things(client, people, submit, decide) -> dict[str, str]:
         "list": "old",
         "webhook": webhook,
         "scorer": scorer,
+        "sso_key": make("/sso-keys", {"site": "news"}),
         "delivery": deliveries[0]["id"],
         "token": make("/tokens", {"site": "news", "role": "viewer"}),
         "moderator": make(
