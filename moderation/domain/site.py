@@ -27,6 +27,7 @@ class SiteSettings:
     open_threads: bool = True
     require_email: bool = False
     sso: str = "off"
+    erase_texts: bool = True
     max_chars: int = 10_000
     max_depth: int = 4
     edit_window_s: int = 900

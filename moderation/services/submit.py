@@ -480,7 +480,7 @@ def edit_comment(
         draft = _draft_of_edit(parts, site, comment, source, html, client)
         judged = judge(session, parts, site, settings, draft)
         may_ask = judged.asks_now and _is_below_rate(session, parts, site, "submit", client)
-        thread = _thread_of(session, comment) if may_ask else None
+        thread = thread_of(session, comment) if may_ask else None
     if thread is not None:
         question = _question(site, draft, comment.version + 1, thread.key, thread.url)
         judged = asking.answered_in_time(parts, settings.decision_policy(), question, judged)
@@ -497,12 +497,12 @@ def edit_comment(
         values.pop("state")
         if not comments.move_comment(session, comment, after, **values):
             raise Conflict("The comment was changed at the same moment. Load it again.")
-        _forget_judgement(session, comment)
+        forget_judgement(session, comment)
         scorings.forget(session, comment)
-        changed = _fresh(session, site.id, comment_id)
+        changed = fresh(session, site.id, comment_id)
         comments.add_signals(session, changed, judged.signal_rows(), judged.bands())
         asking.ask_later(session, changed, judged, may_approve=before is State.APPROVED)
-        thread = _thread_of(session, changed)
+        thread = thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
         _after_edit(parts, session, site, thread, changed, judged, before)
     return {
@@ -546,27 +546,34 @@ def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_toke
     with read() as session:
         site = known_site(session, site_key)
         comment = _own_comment(session, parts, site, comment_id, edit_token)
-    before = State(comment.state)
     with write() as session:
-        threads.lock_threads(session, [comment.thread_id])
-        if not comments.move_comment(session, comment, State.DELETED, **erased_values(now, comment.version)):
+        if not empty_comment(session, parts, site, comment, now):
             raise Conflict("The comment was changed at the same moment. Load it again.")
-        _forget_judgement(session, comment)
-        scorings.forget(session, comment)
-        comments.forget_revisions(session, comment)
-        # A rejection or spam stays on the record: deleting in time would wipe it clean.
-        if before is State.APPROVED:
-            comments.count_for_author(session, comment.author_id, before, State.DELETED)
-        comments.forget_name(session, comment.author_id)
-        events.forget_comment(session, comment_id)
-        comments.refresh_shown(session, comment_id, before)
-        changed = _fresh(session, site.id, comment_id)
-        tallies.count(session, site.id, now.date(), "deleted")
-        learning.forget(session, parts, site.id, [comment_id])
-        events.tell(session, "comment.deleted", site.key, _thread_of(session, changed), changed, now)
 
 
-def _forget_judgement(session: Session, comment: Comment) -> None:
+def empty_comment(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
+    """Delete a comment with all that its author left in it, in the caller's transaction; False where it moved on."""
+    before = State(comment.state)
+    threads.lock_threads(session, [comment.thread_id])
+    if not comments.move_comment(session, comment, State.DELETED, **erased_values(now, comment.version)):
+        return False
+    forget_judgement(session, comment)
+    scorings.forget(session, comment)
+    comments.forget_revisions(session, comment)
+    # A rejection or spam stays on the record: deleting in time would wipe it clean.
+    if before is State.APPROVED:
+        comments.count_for_author(session, comment.author_id, before, State.DELETED)
+    comments.forget_name(session, comment.author_id)
+    events.forget_comment(session, comment.id)
+    comments.refresh_shown(session, comment.id, before)
+    changed = fresh(session, site.id, comment.id)
+    tallies.count(session, site.id, now.date(), "deleted")
+    learning.forget(session, parts, site.id, [comment.id])
+    events.tell(session, "comment.deleted", site.key, thread_of(session, changed), changed, now)
+    return True
+
+
+def forget_judgement(session: Session, comment: Comment) -> None:
     """What was said of the text that ``comment`` had. Where it stood for a group, the newest of the others does now."""
     if not comments.forget_signals(session, comment) or comment.alike_key is None:
         return
@@ -641,7 +648,7 @@ def _kept_where_it_is(judged: Judged, state: State) -> Judged:
     return replace(judged, verdict=replace(judged.verdict, state=state))
 
 
-def _fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:
+def fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:
     session.expire_all()
     comment = comments.comment_of_site(session, site_id, comment_id)
     if comment is None:
@@ -649,7 +656,7 @@ def _fresh(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comme
     return comment
 
 
-def _thread_of(session: Session, comment: Comment) -> Thread:
+def thread_of(session: Session, comment: Comment) -> Thread:
     thread = threads.thread_by_id(session, comment.thread_id)
     if thread is None:
         raise NotFound("thread")
@@ -700,7 +707,7 @@ def report_comment(
         comment = _public_comment(session, site, comment_id)
         if reactions.add_report(session, comment, _reader(parts, site, client), reason, text, now):
             tallies.count(session, site.id, now.date(), "reported")
-            thread = _thread_of(session, comment)
+            thread = thread_of(session, comment)
             report = {"report": {"reason": reason}}
             events.tell(session, "comment.reported", site.key, thread, comment, now, report)
 
@@ -731,7 +738,7 @@ def vote(
         change = reactions.set_vote(session, comment, _reader(parts, site, client), value or 0, now)
         if change:
             threads.touch_thread(session, comment.thread_id)
-        return {"votes": _fresh(session, site.id, comment_id).votes}
+        return {"votes": fresh(session, site.id, comment_id).votes}
 
 
 def _public_comment(session: Session, site: Site, comment_id: uuid.UUID) -> Comment:

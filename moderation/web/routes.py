@@ -18,6 +18,7 @@ from moderation.web import (
     learned_api,
     logs,
     pages,
+    privacy_api,
     problems,
     public_api,
     queue_api,
@@ -25,7 +26,7 @@ from moderation.web import (
 )
 from moderation.web.demo import views as demo_views
 
-CALLS = (public_api, feeds, forms, queue_api, learned_api, rules_api, admin_api, health)
+CALLS = (public_api, feeds, forms, queue_api, learned_api, rules_api, privacy_api, admin_api, health)
 """Rooms of documented calls, in the order of the document."""
 
 

@@ -1350,6 +1350,101 @@ class SignOnKeysOut(Schema):
     items = fields.List(fields.Nested(SignOnKeyOut), required=True)
 
 
+class PersonIn(Request):
+    """A person on a site, by their address."""
+
+    site = _site(required=True)
+    email = Prose(least=1, most=320, required=True)
+
+
+class PersonPageIn(PersonIn):
+    """The same, and where a page goes on."""
+
+    cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` of the page before.", load_default=None)
+
+
+class PersonAuthor(Schema):
+    """Under which name, and the record of decisions that goes with it."""
+
+    name = fields.String(required=True)
+    url = fields.String(required=True, allow_none=True)
+    approved = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    spam = fields.Integer(required=True)
+
+
+class PersonDecision(Schema):
+    """What was done to the comment. ``by`` is the kind of who did it, not their name."""
+
+    action = _choice(Action, required=True)
+    reason = fields.String(required=True)
+    at = Time(required=True)
+    by = fields.String(required=True)
+    undone_at = Time(required=True, allow_none=True)
+
+
+class FormerText(Schema):
+    """A text before an edit."""
+
+    body = fields.String(required=True)
+    until = Time(required=True)
+
+
+class AddressShown(Schema):
+    """When an admin looked at the address, and what for."""
+
+    at = Time(required=True)
+    reason = fields.String(required=True)
+
+
+class PersonSignal(Schema):
+    """What a signal said."""
+
+    name = fields.String(required=True)
+    weight = fields.Float(required=True)
+    evidence = fields.List(fields.Dict(), required=True)
+
+
+class PersonComment(Schema):
+    """A comment of the person with all that is kept with it."""
+
+    id = Identifier(required=True)
+    thread = fields.Nested(QueueThread, required=True)
+    parent_id = Identifier(required=True, allow_none=True)
+    state = _choice(State, required=True)
+    created_at = Time(required=True)
+    edited_at = Time(required=True, allow_none=True)
+    author = fields.Nested(PersonAuthor, required=True)
+    network = fields.String(required=True, metadata={"description": "The network of the IP address, /24 or /48."})
+    body = fields.String(required=True)
+    body_html = fields.String(required=True)
+    risk = fields.Float(required=True)
+    scores = fields.Dict(required=True)
+    reasons = fields.List(fields.String(), required=True)
+    signals = fields.List(fields.Nested(PersonSignal), required=True)
+    votes = fields.Integer(required=True)
+    reports = fields.Integer(required=True)
+    decisions = fields.List(fields.Nested(PersonDecision), required=True)
+    former_texts = fields.List(fields.Nested(FormerText), required=True)
+    address_shown = fields.List(fields.Nested(AddressShown), required=True)
+
+
+class PersonOut(Schema):
+    """A page of what a site keeps of a person."""
+
+    site = fields.String(required=True)
+    email = fields.String(required=True)
+    comments = fields.List(fields.Nested(PersonComment), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ErasedOut(Schema):
+    """How many of the person's comments were gone through, and how many are left."""
+
+    erased = fields.Integer(required=True)
+    left = fields.Integer(required=True)
+
+
 class ScorerTestIn(Request):
     """A text to ask a scorer about."""
 

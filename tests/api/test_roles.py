@@ -61,6 +61,8 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/scorers?site=news", None, RUN),
     ("POST", "/scorers", {"site": "news", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, MAKE),
     ("POST", "/scorers", {"site": "*", "name": "new", "kind": "http", "url": "http://127.0.0.1:9/"}, ROOT),
+    ("POST", "/privacy/export", {"site": "news", "email": "ana@example.org"}, RUN),
+    ("POST", "/privacy/erase", {"site": "news", "email": "nobody@example.org"}, RUN),
     ("GET", "/sso-keys?site=news", None, RUN),
     ("POST", "/sso-keys", {"site": "news"}, MAKE),
     ("DELETE", "/sso-keys/{sso_key}", None, DROP),

@@ -1,0 +1,53 @@
+"""``moderation privacy``: a person's data, to take along or gone."""
+
+import sys
+from typing import Any
+
+import click
+
+from moderation.cli.program import installation, json_option, print_json
+from moderation.domain.actor import CLI
+
+_site = click.option("--site", "site_key", required=True, metavar="KEY", help="The site's key.")
+
+
+@click.group()
+def privacy() -> None:
+    """The rights of a person whose data a site keeps. First make sure that the address is theirs."""
+
+
+@privacy.command("export")
+@click.argument("email")
+@_site
+def export(email: str, site_key: str) -> None:
+    """Print as JSON all that a site keeps of EMAIL."""
+    from moderation.services import privacy as service
+
+    found: list[Any] = []
+    cursor: str | None = None
+    with installation() as parts:
+        while True:
+            page = service.export_person(parts, CLI, site_key, email, cursor=cursor)
+            found += page["comments"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+    print_json({"site": page["site"], "email": page["email"], "comments": found})
+
+
+@privacy.command("erase")
+@click.argument("email")
+@_site
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def erase(email: str, site_key: str, yes: bool, as_json: bool) -> None:
+    """Erase all that a site keeps of EMAIL: address, network, name, and by the site's setting the texts. Final."""
+    from moderation.services import privacy as service
+
+    with installation() as parts:
+        total = service.count_comments(parts, CLI, site_key, email)
+        if not yes:
+            click.confirm(f"Erase {total} comments' data for good?", abort=True, err=True)
+        with click.progressbar(length=total, label="Erasing", hidden=as_json, file=sys.stderr) as bar:
+            answer = service.erase_person(parts, CLI, site_key, email, done=bar.update)
+    print_json(answer) if as_json else click.echo(f"Erased what belonged to {answer['erased']} comments.")

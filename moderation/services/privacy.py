@@ -1,0 +1,216 @@
+"""The rights of a person whose data a site keeps: all of it to take along, and all of it gone.
+
+A person is who an address belongs to. That somebody typed it proves nothing: whoever asks has to show that the address
+is theirs, which is for the site to check before it calls these.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from moderation.domain.actor import Actor, Role
+from moderation.domain.comment import State
+from moderation.domain.identity import canonical_email
+from moderation.domain.site import site_settings
+from moderation.errors import Conflict, Invalid
+from moderation.scoring.repeats import bands
+from moderation.services import events
+from moderation.services.listing import id_after
+from moderation.services.parts import Parts
+from moderation.services.sites import audit_line, site_for
+from moderation.services.submit import DELETED_AVATAR, empty_comment, fresh, thread_of
+from moderation.storage import comments, decisions, people, threads
+from moderation.storage.db import read, write
+from moderation.storage.models import Comment, Decision, Site
+
+PAGE = 100
+ERASED_NAME = "[deleted]"
+"""Who wrote a comment whose text stays."""
+
+_TRIES = 5
+_SHOWN = 1_000
+"""Former texts and decisions of one comment that an export holds."""
+
+
+def export_person(
+    parts: Parts, actor: Actor, site_key: str, email: str, *, cursor: str | None = None
+) -> dict[str, Any]:
+    """A page of all that a site keeps of a person: ``{"site", "email", "comments", "next"}``, comments by age.
+
+    For admins; the first page leaves a line in the audit log, without the address. Other people's names are not in it.
+    Raises ``Invalid`` for what is no address, ``NotFound``, ``Forbidden``.
+    """
+    address = _address(email)
+    after = id_after(cursor)
+    with read() as session:
+        site = site_for(session, actor, site_key, Role.ADMIN)
+        index = parts.vault.blind_index(site.id, address)
+        rows = people.comments_of_email(session, site.id, index, PAGE + 1, after)
+        page = rows[:PAGE]
+        answer = {
+            "site": site.key,
+            "email": address,
+            "comments": _shown_all(session, page),
+            "next": page[-1].id.hex if len(rows) > PAGE else None,
+        }
+    if after is None:
+        with write() as session:
+            audit_line(parts, session, actor, site, "privacy.export", "person", "", {})
+    return answer
+
+
+def count_comments(parts: Parts, actor: Actor, site_key: str, email: str) -> int:
+    """How many comments ``erase_person`` would go through. Raises as that does."""
+    address = _address(email)
+    with read() as session:
+        site = site_for(session, actor, site_key, Role.ADMIN)
+        return people.count_comments_of_email(session, site.id, parts.vault.blind_index(site.id, address))
+
+
+def erase_person(
+    parts: Parts,
+    actor: Actor,
+    site_key: str,
+    email: str,
+    *,
+    most: int | None = None,
+    done: Callable[[int], Any] = lambda n: None,
+) -> dict[str, Any]:
+    """Erase a person on a site, up to ``most`` comments: ``{"erased", "left"}`` with their numbers. Final.
+
+    Address, network, name, website and former texts are gone, also from webhooks that were not sent yet; the comments
+    themselves by the site's setting ``erase_texts``. Replies of others stay where they are. The audit log keeps that
+    it was done, by whom and when, not of whom. A comment a transaction: stopped half-way, it goes on the next time.
+    Raises ``Invalid`` for what is no address, ``NotFound``, ``Forbidden``, ``Conflict`` where one keeps changing.
+    """
+    address = _address(email)
+    erased = 0
+    while most is None or erased < most:
+        with read() as session:
+            site = site_for(session, actor, site_key, Role.ADMIN)
+            index = parts.vault.blind_index(site.id, address)
+            ids = [row.id for row in people.comments_of_email(session, site.id, index, _step(most, erased))]
+        if not ids:
+            break
+        for comment_id in ids:
+            _erase(parts, site, index, comment_id)
+            erased += 1
+            done(1)
+    with write() as session:
+        audit_line(parts, session, actor, site, "privacy.erase", "person", "", {"comments": erased})
+        left = people.count_comments_of_email(session, site.id, index)
+    return {"erased": erased, "left": left}
+
+
+def _step(most: int | None, erased: int) -> int:
+    return PAGE if most is None else min(PAGE, most - erased)
+
+
+def _erase(parts: Parts, site: Site, index: bytes, comment_id: uuid.UUID) -> None:
+    removes = site_settings(site.settings).erase_texts
+    for _ in range(_TRIES):
+        now = parts.clock()
+        with write() as session:
+            comment = comments.comment_of_site(session, site.id, comment_id)
+            if comment is None or comment.email_index != index:
+                return
+            make = empty_comment if removes else _neutralise
+            if make(session, parts, site, comment, now):
+                people.forget_author(session, comment.author_id)
+                return
+    raise Conflict(f"The comment {comment_id} keeps changing. Run this again: it goes on with it.")
+
+
+def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
+    """Leave a comment its text and its place, and take from it who wrote it; False where it moved on."""
+    threads.lock_threads(session, [comment.thread_id])
+    values = {
+        "author_name": ERASED_NAME,
+        "author_url": None,
+        "author_proven": False,
+        "avatar": DELETED_AVATAR,
+        "email_sealed": None,
+        "email_index": None,
+        "email_domain": None,
+        "ip_network": "",
+        "network_key": None,
+        "version": comment.version + 1,
+    }
+    if not comments.move_comment(session, comment, State(comment.state), **values):
+        return False
+    # A signal may quote the name or the network. What stands for a group goes on standing for it.
+    if comments.forget_signals(session, comment):
+        comments.add_bands(session, site.id, comment.id, bands(comment.sketch or b""))
+    comments.forget_revisions(session, comment)
+    events.forget_comment(session, comment.id)
+    changed = fresh(session, site.id, comment.id)
+    if comment.shown:
+        threads.touch_thread(session, comment.thread_id)
+    events.tell(session, "comment.edited", site.key, thread_of(session, changed), changed, now)
+    return True
+
+
+def _address(email: str) -> str:
+    try:
+        return canonical_email(email)
+    except Invalid as error:
+        raise Invalid({"email": [said for messages in error.fields.values() for said in messages]}) from None
+
+
+def _shown_all(session: Session, page: list[Comment] | Any) -> list[dict[str, Any]]:
+    ids = [comment.id for comment in page]
+    authors = people.authors_by_id(session, [comment.author_id for comment in page])
+    names = threads.thread_names(session, {comment.thread_id for comment in page})
+    reveals = people.reveals_of(session, ids)
+    shown = []
+    for comment in page:
+        thread, author = names[comment.thread_id], authors[comment.author_id]
+        shown.append(
+            {
+                "id": comment.id,
+                "thread": {"key": thread.key, "url": thread.url, "title": thread.title},
+                "parent_id": comment.parent_id,
+                "state": comment.state,
+                "created_at": comment.created_at,
+                "edited_at": comment.edited_at,
+                "author": {
+                    "name": comment.author_name,
+                    "url": comment.author_url,
+                    "approved": author.approved,
+                    "rejected": author.rejected,
+                    "spam": author.spam,
+                },
+                "network": comment.ip_network,
+                "body": comment.body,
+                "body_html": comment.body_html,
+                "risk": comment.risk,
+                "scores": comment.scores,
+                "reasons": comment.reasons,
+                "signals": [
+                    {"name": signal.name, "weight": signal.weight, "evidence": signal.evidence}
+                    for signal in comments.signals_of(session, comment.id)
+                ],
+                "votes": comment.votes,
+                "reports": comment.reports,
+                "decisions": [_decision(one) for one in decisions.decisions_of(session, comment.id, _SHOWN)],
+                "former_texts": [
+                    {"body": revision.body, "until": revision.created_at}
+                    for revision in comments.revisions_of(session, comment.id, _SHOWN)
+                ],
+                "address_shown": [{"at": line.at, "reason": line.reason} for line in reveals.get(str(comment.id), ())],
+            }
+        )
+    return shown
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "action": decision.action,
+        "reason": decision.reason,
+        "at": decision.created_at,
+        "by": decision.actor_kind,
+        "undone_at": decision.undone_at,
+    }
