@@ -90,4 +90,5 @@ def _answer(file: Packed, cache_s: int) -> Response:
     answer.cache_control.max_age = cache_s
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     answer.add_etag()
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer

@@ -30,37 +30,37 @@
 :host{display:block;--_line:var(--moderation-border,color-mix(in srgb,currentColor 22%,transparent));
 --_soft:var(--moderation-muted,color-mix(in srgb,currentColor 72%,transparent));--_tint:var(--moderation-surface,color-mix(in srgb,currentColor 5%,transparent));
 --_key:var(--moderation-accent,light-dark(#0b57a4,#8ab8ff));--_on-key:var(--moderation-on-accent,light-dark(#fff,#0b1726));--_round:var(--moderation-radius,6px);--_bad:var(--moderation-danger,light-dark(#b3261e,#ff9d94))}
-:host(:not([data-ready])){min-block-size:38em}
-section{all:initial;display:block;font:inherit;color:var(--moderation-text,inherit);color-scheme:inherit;-webkit-text-size-adjust:inherit}
+:host(:not([data-ready])){min-block-size:34em}
+section{all:initial;display:block;font:inherit;color:var(--moderation-text,inherit);color-scheme:inherit}
 :host([data-theme=light]) section{color-scheme:light}:host([data-theme=dark]) section{color-scheme:dark}:host([data-theme=auto]) section{color-scheme:light dark}
 *,*::before{box-sizing:border-box}
 [hidden]{display:none!important}
-h2,h3,p{margin:0}h2{font-size:1.4em;line-height:1.25}h3{font-size:1.2em;line-height:1.3}
+h2,h3,p{margin:0}h2,h3{line-height:1.25}h2{font-size:1.4em}h3{font-size:1.2em}
 .body :is(p,ul,ol,pre,blockquote){margin-block:.6em}.body :is(ul,ol){padding-inline-start:1.4em}.body ul{list-style:disc}.body ol{list-style:decimal}.body li{margin:0}
 .top{display:flex;flex-wrap:wrap;gap:.5em 1em;align-items:baseline;justify-content:space-between;margin-block-end:.5em}
 ol{list-style:none;margin:0;padding:0}
-li{margin-block-start:1.25em}
+li,.more{margin-block-start:1.25em}
 .replies{padding-inline-start:clamp(.75em,4vw,2.5em);border-inline-start:2px solid var(--_line);margin-inline-start:clamp(0px,2vw,1.2em)}
 .item{scroll-margin-top:1em}
 .head{display:flex;gap:.6em;align-items:center}.head>div{display:flex;flex-wrap:wrap;gap:0 .6em;align-items:baseline;min-inline-size:0}
 .avatar{inline-size:2.25em;block-size:2.25em;border-radius:50%;background:var(--_tint);flex:none}
 .name{font-weight:600;overflow-wrap:anywhere}
-.meta,.hint,.acts button,.acts select,.acts a{font-size:.875em}
-.meta,.hint,.meta a{color:var(--_soft)}
-.meta a,.name a{display:inline-block;min-block-size:24px;text-decoration:none}.meta a:hover,.name a:hover{text-decoration:underline}.name a{color:inherit}
+.meta,.hint,.quiet,.acts select,.acts a{font-size:.875em}
+.meta,.hint{color:var(--_soft)}
 time{display:inline-block}
 .body{margin-block:.4em;line-height:1.55;overflow-wrap:anywhere}
 .body :is(p,li){unicode-bidi:plaintext;text-align:start}.body>:first-child{margin-block-start:0}.body>:last-child{margin-block-end:0}
 .body pre{overflow-x:auto;padding:.6em;background:var(--_tint)}
 .body blockquote{margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid var(--_line);color:var(--_soft)}
-a{color:var(--_key);text-underline-offset:.2em}
+a,.quiet{color:var(--_key);text-underline-offset:.2em}
+:is(.meta,.name) a{display:inline-block;min-block-size:24px;color:inherit;text-decoration:none}:is(.meta a,.name a,.quiet):hover{text-decoration:underline}
 .acts{display:flex;flex-wrap:wrap;gap:.25em 1em;align-items:center}
 button{font:inherit;cursor:pointer;border-radius:var(--_round);min-inline-size:24px}
-.quiet{border:0;background:none;padding:.3em .1em;min-block-size:max(24px,1.75em);color:var(--_key);text-underline-offset:.2em}
-.quiet:hover{text-decoration:underline}.quiet.soft{color:var(--_soft)}[aria-pressed=true]{font-weight:700}[aria-pressed]::before{content:"\\25B3\\20"/""}[aria-pressed=true]::before{content:"\\25B2\\20"/""}.quiet.danger{color:var(--_bad);font-weight:700}
+.quiet{border:0;background:none;padding:.3em .1em;min-block-size:max(24px,1.75em)}
+.quiet.soft{color:var(--_soft)}[aria-pressed=true]{font-weight:700}[aria-pressed]::before{content:"\\25B3\\20"/""}[aria-pressed=true]::before{content:"\\25B2\\20"/""}.quiet.danger{color:var(--_bad);font-weight:700}
 .main,.more{padding:.6em 1.2em;border:1px solid var(--_key);font-weight:600}
 .main{background:var(--_key);color:var(--_on-key)}
-.more{background:none;color:var(--_key);margin-block-start:1.25em}
+.more{background:none;color:var(--_key)}
 button[aria-disabled=true]{opacity:.6;cursor:default}
 :focus-visible{outline:3px solid var(--_key);outline-offset:2px}
 .own>article{padding:.75em;border:1px dashed var(--_line);border-radius:var(--_round);background:var(--_tint)}
@@ -79,7 +79,7 @@ textarea{min-block-size:8em;resize:vertical}
 .status.bad{border-color:var(--_bad)}
 :is(.error,.status,.said):empty{position:absolute;padding:0;border:0}
 .trap{position:absolute;inline-size:1px;block-size:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-@media (forced-colors:active){button,.own>article{border:1px solid}}
+@media (forced-colors:active){.quiet{border:1px solid;padding-inline:.5em}}
 `;
 
   const sheet = (() => {
@@ -144,8 +144,7 @@ textarea{min-block-size:8em;resize:vertical}
     },
   });
 
-  const newKey = () =>
-    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
   const link = (url) => (/^https?:\/\//i.test(url || "") ? url : null);
 
@@ -210,19 +209,15 @@ textarea{min-block-size:8em;resize:vertical}
     T.words = words;
     T.number = written;
     T.when = (iso) => (Date.parse(iso) ? date.format(new Date(iso)) : "");
-    T.span = (seconds) => {
-      const [unit, count] = seconds < 90 ? ["second", seconds] : ["minute", Math.ceil(seconds / 60)];
-      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    const span = (unit, count) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    T.problem = ({ status, wait }) => {
+      if (status === 429) return T("wait", { time: wait < 90 ? span("second", wait) : span("minute", Math.ceil(wait / 60)) });
+      if (!status && navigator.onLine === false) return T("offline");
+      if (!status || status >= 500) return T("unreachable");
+      if (status === 413) return T("tooBig");
+      return T([401, 403, 404].includes(status) ? "notAllowed" : "failed");
     };
     return T;
-  }
-
-  function problemText(T, answer) {
-    if (answer.status === 429) return T("wait", { time: T.span(answer.wait) });
-    if (!answer.status && navigator.onLine === false) return T("offline");
-    if (!answer.status || answer.status >= 500) return T("unreachable");
-    if (answer.status === 413) return T("tooBig");
-    return T([401, 403, 404].includes(answer.status) ? "notAllowed" : "failed");
   }
 
   /* ---------- one widget ---------- */
@@ -255,6 +250,7 @@ textarea{min-block-size:8em;resize:vertical}
     let turn = 0; // of loading: a later one wins
     let pagesToLink = MOST_PAGES_TO_LINK;
     const shown = new Set();
+    const find = (id) => section.querySelector(`#${CSS.escape(id)}`);
     const ask = (cursor) => {
       const query = new URLSearchParams({ thread: thread.key, sort: order, limit: set.limit || PAGE_SIZE });
       if (cursor) query.set("cursor", cursor);
@@ -271,9 +267,9 @@ textarea{min-block-size:8em;resize:vertical}
       return;
     }
 
-    const problem = (answer) => problemText(T, answer);
+    const { problem } = T;
     const heading = make("h2", { part: "heading", id: "heading", tabindex: "-1" }, T("loading"));
-    const sorts = ["oldest", "newest", "top"].filter((name) => name !== "top" || "votes" in set || order === name);
+    const sorts = ["oldest", "newest", "top"].slice(0, "votes" in set || order === "top" ? 3 : 2);
     const sorting = make(
       "select",
       { "aria-label": T("sort"), part: "sort", hidden: true, onchange: () => ((order = sorting.value), load(true)) },
@@ -302,7 +298,6 @@ textarea{min-block-size:8em;resize:vertical}
     addEventListener("online", () => hasFailed && section.isConnected && load(true));
     load(true, first);
 
-    const find = (id) => section.querySelector(`#${CSS.escape(id)}`);
 
     function say(text, bad = false) {
       status.classList.toggle("bad", bad);
@@ -442,7 +437,7 @@ textarea{min-block-size:8em;resize:vertical}
           "div",
           { class: "head" },
           author.avatar
-            ? make("img", { class: "avatar", part: "avatar", src: new URL(author.avatar.replace(/^\//, ""), BASE), alt: "", width: 36, height: 36, loading: "lazy" })
+            ? make("img", { class: "avatar", part: "avatar", src: new URL(author.avatar.replace(/^\//, ""), BASE), alt: "", loading: "lazy" })
             : null,
           make(
             "div",
