@@ -64,14 +64,14 @@ button{font:inherit;cursor:pointer;border-radius:var(--_round);min-inline-size:2
 button[aria-disabled=true]{opacity:.6;cursor:default}
 :focus-visible{outline:3px solid var(--_key);outline-offset:2px}
 .own>article{padding:.75em;border:1px dashed var(--_line);border-radius:var(--_round);background:var(--_tint)}
-.note{font-size:.875em;font-weight:600}
+.note{font-size:.875em;font-weight:600;margin-block-end:.4em}.acts a{padding-block:.3em}
 form{display:grid;gap:.9em;margin-block-start:2em;max-inline-size:44em}
 li form{margin-block-start:1em}
 label{display:block;font-weight:600;margin-block-end:.25em}
 .check{display:flex;gap:.6em;align-items:start}.check label{font-weight:400;margin:0}.check input{flex:none;inline-size:24px;block-size:24px;margin:0;accent-color:var(--_key)}
 input:not([type=checkbox]),textarea,select{font:inherit;color:inherit;inline-size:100%;padding:.55em .7em;border:1px solid color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--_round);background:var(--moderation-field,transparent)}
 select{inline-size:auto;max-inline-size:100%;min-block-size:24px;padding:.25em .5em}option{color:FieldText;background:Field}
-textarea{min-block-size:8em;resize:vertical}
+textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
 .pair{display:grid;gap:.9em;grid-template-columns:repeat(auto-fit,minmax(min(100%,16em),1fr))}
 [aria-invalid=true]{border-color:var(--_bad)!important;border-width:2px!important}
 .error{color:var(--_bad);font-size:.875em;margin-block-start:.25em}
@@ -297,7 +297,6 @@ textarea{min-block-size:8em;resize:vertical}
     addEventListener("hashchange", () => goToHash());
     addEventListener("online", () => hasFailed && section.isConnected && load(true));
     load(true, first);
-
 
     function say(text, bad = false) {
       status.classList.toggle("bad", bad);
@@ -592,7 +591,7 @@ textarea{min-block-size:8em;resize:vertical}
       };
       const edit = make(
         "form",
-        { class: "edit", novalidate: true, onsubmit: (event) => event.preventDefault(), onkeydown: (event) => event.key === "Escape" && close() },
+        { class: "edit", onsubmit: (event) => event.preventDefault(), onkeydown: (event) => event.key === "Escape" && close() },
         text,
         error,
         make("div", { class: "acts" }, quiet(T("save"), save, { class: "main", part: "submit" }), quiet(T("cancel"), close)),
@@ -749,6 +748,7 @@ textarea{min-block-size:8em;resize:vertical}
         if (isBusy(send)) return;
         alertBox.textContent = "";
         const now = values();
+        const body = fields.body.input.value;
         for (const name of Object.keys(fields)) complain(name, fields[name].input.required && !now[name] ? T("needed") : "");
         if (focusFirstBad()) return;
         if (!attempt || attempt.print !== print(now)) attempt = { print: print(now), key: newKey(), body: payload(now) };
@@ -758,19 +758,19 @@ textarea{min-block-size:8em;resize:vertical}
         const answer = await call(path, json("POST", attempt.body, { "Idempotency-Key": attempt.key }));
         send.textContent = T(answer.status && answer.status < 500 ? "send" : "again");
         setTimeout(() => setBusy(send, false), answer.status === 429 ? Math.min(answer.wait, 60) * 1000 : 0);
-        if (answer.ok) return accepted(answer.data, now);
+        if (answer.ok) return accepted(answer.data, now, body);
         if (answer.status && answer.status < 500) attempt = null; // it was answered: another try is another request
         refused(answer);
       }
 
-      async function accepted(answer, now) {
+      async function accepted(answer, now, body) {
         keepOwn(answer.id, {
           token: answer.edit_token,
           until: answer.editable_until,
           state: answer.state,
           created_at: answer.created_at,
           body_html: answer.body_html,
-          body: fields.body.input.value,
+          body,
           name: now.name,
           thread: thread.key,
           parent: parent && parent.id,
@@ -778,22 +778,16 @@ textarea{min-block-size:8em;resize:vertical}
         });
         const token = answer.author_token || me.get().token;
         me.set(remember.checked ? { token, name: now.name, email: now.email, url: now.url } : { token });
-        fields.body.input.value = "";
-        shownPreview.hidden = true;
         attempt = null;
+        const writesOn = fields.body.input.value !== body;
+        if (!writesOn) fields.body.input.value = "";
+        shownPreview.hidden = true;
         goHome();
-        draft.set(null);
-        if (answer.state === "approved") {
-          await load(true);
-          say(T("published"));
-          if (!focusOn(find(`comment-${answer.id}`))) status.focus();
-        } else {
-          say(T("sent"));
-          showOwn();
-          const waiting = find(`own-${answer.id}`);
-          waiting.scrollIntoView({ block: "nearest", behavior: "instant" });
-          focusOn(waiting);
-        }
+        if (!writesOn) draft.set(null);
+        if (answer.state === "approved") await load(true);
+        else showOwn();
+        say(T(answer.state === "approved" ? "published" : "sent"));
+        if (!focusOn(find(`own-${answer.id}`) || find(`comment-${answer.id}`))) status.focus();
       }
 
       /** Shows what is wrong, at the fields and above the button. */
@@ -848,7 +842,7 @@ textarea{min-block-size:8em;resize:vertical}
         restore() {
           node.hidden = !open;
           if (!open) say(T("closed"));
-          parent = resume.parent || null;
+          parent = resume.parent || parent;
           answering(parent && find(`comment-${parent.id}`));
           if (resume.focused) resume.focused.focus();
           resume = {};

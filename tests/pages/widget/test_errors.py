@@ -49,11 +49,19 @@ def test_retry_after_a_lost_answer_a_reload_a_wait_and_a_gap_makes_one_comment(
     page.get_by_role("button", name="Try again").click()
     alert(page, "You are offline.").wait_for()
     page.context.set_offline(False)
+    held: list[Any] = []
+    page.route("**/comments", lambda route: held.append(route), times=1)
     with page.expect_request("**/comments") as last:
         send(page)
+    field(page, "Comment").fill("Another thought, while it is sent.")
+    held.pop().continue_()
     page.get_by_text("only you can see this").wait_for()
     assert {*keys, last.value.headers["idempotency-key"]} == {keys[0]}
-    assert len(host.waiting()) == 1
+    assert [item["body"] for item in host.waiting()] == ["Only once, please."]
+    assert page.locator(".own .body").inner_text() == "Only once, please."
+    page.reload()
+    page.locator(".own").wait_for()
+    assert field(page, "Comment").input_value() == "Another thought, while it is sent."
 
 
 def test_load_list_that_fails_is_tried_again_by_hand_and_when_the_line_is_back(
