@@ -69,3 +69,18 @@ def test_load_texts_by_their_version_may_be_kept_for_good(client: FlaskClient) -
     assert client.get("/embed/de.json", headers={"If-None-Match": current.headers["ETag"]}).status_code == 304
     assert client.get("/embed/it.json").get_json()["lang"] == "en"
     assert client.get("/embed/..json").status_code == client.get("/embed/english.json").status_code == 404
+
+
+def test_read_script_finds_every_part_property_and_attribute_in_the_docs() -> None:
+    """What a site may rely on is listed: a part that is not, or not any more, is a mistake on one of both sides."""
+    script = (FOLDER.parent / "embed.js").read_text(encoding="utf-8")
+    page = (Path(moderation.web.__file__).parents[2] / "docs" / "integrate.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| parts \|.*?\n\n", page, re.MULTILINE | re.DOTALL)[0].splitlines()[2:]
+    listed = {part for row in rows for part in re.findall(r"`([a-z-]+)`", row)}
+    parts = {part for parts in re.findall(r'part: "([a-z -]+)"', script) for part in parts.split()}
+    assert listed == parts | set(re.findall(r'check\("([a-z]+)"\)', script))
+    assert set(re.findall(r"--moderation-[a-z-]+", script)) == set(re.findall(r"`(--moderation-[a-z-]+)`", page))
+    names = set(re.findall(r"\bset\.([a-zA-Z]+)", script)) | set(re.findall(r'"([a-zA-Z]+)" in set', script)) | {"lang"}
+    attributes = {"data-" + re.sub("[A-Z]", lambda one: "-" + one[0].lower(), name) for name in names} | {"data-theme"}
+    table = re.findall(r"^\| `(data-[a-z-]+)", page, re.MULTILINE)
+    assert attributes == set(table)
