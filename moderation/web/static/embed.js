@@ -327,7 +327,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         heading.textContent = T(isOff ? "off" : "loadFailed");
         form.restore();
       }
-      form.node.hidden = isOff;
+      form.node.hidden = isOff || !open;
       if (isOff) return;
       const again = async () => {
         await load(true);
@@ -349,7 +349,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
       const before = list.lastElementChild;
       list.append(...page.comments.filter((comment) => !shown.has(comment.id)).map(item));
       more.hidden = !next;
-      heading.textContent = page.total ? T("replies", { n: page.total }) : T("none");
+      heading.textContent = T(page.total ? "replies" : open ? "none" : "closed", { n: page.total });
       sorting.hidden = page.total < 2;
       showOwn();
       if (fresh) form.restore();
@@ -841,7 +841,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         /** Puts it back under the comment that it answers, if that is on the page. */
         restore() {
           node.hidden = !open;
-          if (!open) say(T("closed"));
+          if (!open && shown.size) say(T("closed"));
           parent = resume.parent || parent;
           answering(parent && find(`comment-${parent.id}`));
           if (resume.focused) resume.focused.focus();

@@ -13,7 +13,7 @@ import moderation.web
 
 LANGUAGES = ("ar", "de", "en", "es", "fr", "pl", "pt", "uk")
 FOLDER = Path(moderation.web.__file__).parent / "static" / "embed"
-MAX_BYTES = 12_000
+MAX_BYTES = 12 * 1024
 """What a reader in one language loads at most, compressed."""
 
 
