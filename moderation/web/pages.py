@@ -1,12 +1,9 @@
-"""The start page, and the widget's script under its short address."""
+"""The start page, and the icon."""
 
 from flask import Blueprint, Response, current_app, render_template
 
 from moderation import __version__
 from moderation.web.guards import parts
-
-WIDGET_CACHE_S = 300
-"""How long a browser may use the script without asking again: short, so that a fix reaches readers soon."""
 
 pages = Blueprint("pages", __name__)
 
@@ -20,17 +17,6 @@ def _names() -> dict[str, object]:
 def landing() -> str:
     """What this is, and the way to everything else."""
     return render_template("landing.html", public_url=parts().settings.public_url)
-
-
-@pages.get("/embed.js")
-def widget() -> Response:
-    """The readers' widget, for any page of any origin."""
-    answer = current_app.send_static_file("embed.js")
-    answer.cache_control.no_cache = None
-    answer.cache_control.public = True
-    answer.cache_control.max_age = WIDGET_CACHE_S
-    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return answer
 
 
 @pages.get("/favicon.ico")

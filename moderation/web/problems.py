@@ -40,7 +40,7 @@ _DETAILS = {
     415: "The content type is not one that this address reads.",
     500: "Something broke on our side. The request id helps to find it in the logs.",
 }
-_FOR_PROGRAMS = re.compile(r"/(api|healthz|readyz|metrics|openapi\.json|avatars|1\.[12]|v1alpha1|embed\.js)\b")
+_FOR_PROGRAMS = re.compile(r"/(api|healthz|readyz|metrics|openapi\.json|avatars|1\.[12]|v1alpha1|embed)\b")
 
 
 _WORDED = {

@@ -23,6 +23,7 @@ from moderation.web import (
     public_api,
     queue_api,
     rules_api,
+    widget,
 )
 from moderation.web.demo import views as demo_views
 
@@ -47,6 +48,7 @@ def install(app: Flask) -> None:
     docs.finish(app, api)
     app.register_blueprint(docs.pages)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(widget.widget)
     app.register_blueprint(console.console)
     if parts.settings.demo:
         app.register_blueprint(demo_views.blueprint(parts.settings.home, parts.settings.public_url))

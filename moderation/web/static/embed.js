@@ -3,9 +3,8 @@
  *   <div data-moderation-site="demo" data-thread="KEY" data-thread-url="..." data-thread-title="..."></div>
  *   <script src="https://comments.example/embed.js" defer></script>
  *
- * More attributes: data-sort="newest", data-limit="25", data-votes (the site allows votes), data-reports="off", data-require-email,
- * data-theme="dark" or "auto". Counts: <span data-moderation-site="demo" data-moderation-count="KEY"></span>.
- * Colours and shapes: --moderation-accent, -on-accent, -text, -muted, -border, -surface, -field, -danger, -radius; ::part().
+ * Attributes, parts, properties and languages are described in docs/integrate.md. What goes out as /embed.js is this
+ * file without comments and needless space (web/widget.py), with the version of the texts in place of {version}.
  *
  * Everything lives in a shadow root with a constructed style sheet, so a host page's CSP needs only script-src,
  * connect-src and img-src for the service. No cookies, no third party. Text is set as text; the one thing set as HTML
@@ -15,121 +14,78 @@
 (() => {
   "use strict";
 
-  const source = document.currentScript || document.querySelector('script[src$="/embed.js"]');
+  if (window.moderationEmbed) return; // the script stands in the page twice
+
+  const source = document.currentScript || document.querySelector('script[src*="/embed.js"]');
   const BASE = new URL(".", source ? source.src : location.href);
   const PAGE_SIZE = 25;
   const TIMEOUT_MS = 20000;
   const KEEP_WAITING_MS = 7 * 86400000;
+  const MOST_PAGES_TO_LINK = 8; // that are loaded to find the comment which the address names
+  const MOST_COUNTS = 100;
+  const MOST_QUERY_CHARS = 4000;
 
-  const TEXT = {
-    replies: (n) => (n === 1 ? "1 reply" : `${n.toLocaleString()} replies`),
-    none: "No replies yet. Be the first.",
-    closed: "Replies are closed.",
-    sort: "Sort",
-    oldest: "Oldest first",
-    newest: "Newest first",
-    top: "Top rated",
-    more: "Show more replies",
-    loading: "Loading…",
-    loadFailed: "The replies could not be loaded.",
-    again: "Try again",
-    edited: "edited",
-    gone: "Deleted by its author.",
-    reply: "Reply",
-    replyTo: (name) => `Reply to ${name}`,
-    cancel: "Cancel",
-    edit: "Edit",
-    remove: "Delete",
-    removeSure: "Delete for good",
-    removed: "Your comment was deleted.",
-    save: "Save",
-    editLabel: "Edit your comment",
-    title: "Leave a Reply",
-    privacy: "Your email address will not be published.",
-    required: "Required fields are marked",
-    body: "Comment",
-    hint: "You can use *emphasis*, **strong**, `code`, > quotes, lists and links.",
-    name: "Name",
-    email: "Email",
-    website: "Website",
-    remember: "Remember my name, email and website in this browser for the next time I reply.",
-    send: "Post comment",
-    sending: "Sending…",
-    needed: "Please fill in this field.",
-    fixFields: "Please check the marked fields.",
-    waiting: "Waiting for a moderator. Until then, only you can see this.",
-    sent: "Thank you. Your comment is waiting for a moderator.",
-    published: "Thank you. Your comment is published.",
-    unreachable: "The comments service did not answer. Your text is kept here; please try again.",
-    wait: (s) => `That was quick. Please wait ${s < 90 ? `${s} seconds` : `${Math.ceil(s / 60)} minutes`}, then try again.`,
-    failed: "That did not work. Please try again.",
-    vote: (n) => (n ? `Helpful · ${n.toLocaleString()}` : "Helpful"),
-    report: "Report",
-    reportTitle: (name) => `What is wrong with the comment by ${name}?`,
-    reasons: { spam: "Spam", abuse: "Abuse", off_topic: "Off topic", illegal: "Illegal", other: "Something else" },
-    reportSend: "Send report",
-    reported: "Thank you. A moderator will look at it.",
-  };
-
-  // Inherits the host page's font and colours; every measure that a site may want to set is a custom property.
-  const CSS = `
-:host{display:block;font:inherit;color:var(--moderation-text,inherit);--_line:var(--moderation-border,color-mix(in srgb,currentColor 22%,transparent));
+  // Takes font and colours from the page, and nothing else that a page's sheet may hand down. Logical sides alone.
+  const STYLE = `
+:host{display:block;--_line:var(--moderation-border,color-mix(in srgb,currentColor 22%,transparent));
 --_soft:var(--moderation-muted,color-mix(in srgb,currentColor 72%,transparent));--_tint:var(--moderation-surface,color-mix(in srgb,currentColor 5%,transparent));
---_key:var(--moderation-accent,#0b57a4);--_on-key:var(--moderation-on-accent,#fff);--_round:var(--moderation-radius,6px);--_bad:var(--moderation-danger,#b3261e)}
-@media (prefers-color-scheme:dark){:host([data-theme=auto]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}}
-:host([data-theme=dark]){--_key:var(--moderation-accent,#8ab8ff);--_on-key:var(--moderation-on-accent,#0b1726);--_bad:var(--moderation-danger,#ff9d94)}
-:host(:not([data-ready])){min-block-size:24em}
-time{display:inline-block}
+--_key:var(--moderation-accent,light-dark(#0b57a4,#8ab8ff));--_on-key:var(--moderation-on-accent,light-dark(#fff,#0b1726));--_round:var(--moderation-radius,6px);--_bad:var(--moderation-danger,light-dark(#b3261e,#ff9d94))}
+:host(:not([data-ready])){min-block-size:34em}
+section{all:initial;display:block;font:inherit;color:var(--moderation-text,inherit);color-scheme:inherit}
+:host([data-theme=light]) section{color-scheme:light}:host([data-theme=dark]) section{color-scheme:dark}:host([data-theme=auto]) section{color-scheme:light dark}
 *,*::before{box-sizing:border-box}
 [hidden]{display:none!important}
-h2,h3,p{margin:0}.body p,.body ul,.body ol,.body pre,.body blockquote{margin-block:.6em}.body ul,.body ol{padding-inline-start:1.4em}.body ul{list-style:disc}.body ol{list-style:decimal}.body li{margin:0}h2{font-size:1.4em;line-height:1.25}h3{font-size:1.2em;line-height:1.3}
+h2,h3,p{margin:0}h2,h3{line-height:1.25}h2{font-size:1.4em}h3{font-size:1.2em}
+.body :is(p,ul,ol,pre,blockquote){margin-block:.6em}.body :is(ul,ol){padding-inline-start:1.4em}.body ul{list-style:disc}.body ol{list-style:decimal}.body li{margin:0}
 .top{display:flex;flex-wrap:wrap;gap:.5em 1em;align-items:baseline;justify-content:space-between;margin-block-end:.5em}
 ol{list-style:none;margin:0;padding:0}
-li{margin-block-start:1.25em}
+li,.more{margin-block-start:1.25em}
 .replies{padding-inline-start:clamp(.75em,4vw,2.5em);border-inline-start:2px solid var(--_line);margin-inline-start:clamp(0px,2vw,1.2em)}
 .item{scroll-margin-top:1em}
 .head{display:flex;gap:.6em;align-items:center}.head>div{display:flex;flex-wrap:wrap;gap:0 .6em;align-items:baseline;min-inline-size:0}
 .avatar{inline-size:2.25em;block-size:2.25em;border-radius:50%;background:var(--_tint);flex:none}
 .name{font-weight:600;overflow-wrap:anywhere}
-.meta,.hint,.acts button,.acts select{font-size:.875em}
-.meta,.hint,.meta a{color:var(--_soft)}
-.meta a{text-decoration:none}.meta a:hover{text-decoration:underline}
+.meta,.hint,.quiet,.acts select,.acts a{font-size:.875em}
+.meta,.hint{color:var(--_soft)}
+time{display:inline-block}
 .body{margin-block:.4em;line-height:1.55;overflow-wrap:anywhere}
 .body :is(p,li){unicode-bidi:plaintext;text-align:start}.body>:first-child{margin-block-start:0}.body>:last-child{margin-block-end:0}
 .body pre{overflow-x:auto;padding:.6em;background:var(--_tint)}
 .body blockquote{margin-inline:0;padding-inline-start:.8em;border-inline-start:3px solid var(--_line);color:var(--_soft)}
-.body a{color:var(--_key)}
+a,.quiet{color:var(--_key);text-underline-offset:.2em}
+:is(.meta,.name) a{display:inline-block;min-block-size:24px;color:inherit;text-decoration:none}:is(.meta a,.name a,.quiet):hover{text-decoration:underline}
 .acts{display:flex;flex-wrap:wrap;gap:.25em 1em;align-items:center}
-button{font:inherit;cursor:pointer;border-radius:var(--_round)}
-.quiet{border:0;background:none;padding:.3em .1em;min-block-size:1.75em;color:var(--_key);text-underline-offset:.2em}
-.quiet:hover{text-decoration:underline}.quiet.soft{color:var(--_soft)}[aria-pressed=true]{font-weight:700}[aria-pressed]::before{content:"\\25B3\\20"/""}[aria-pressed=true]::before{content:"\\25B2\\20"/""}.danger{color:var(--_bad)}
+button{font:inherit;cursor:pointer;border-radius:var(--_round);min-inline-size:24px}
+.quiet{border:0;background:none;padding:.3em .1em;min-block-size:max(24px,1.75em)}
+.quiet.soft{color:var(--_soft)}[aria-pressed=true]{font-weight:700}[aria-pressed]::before{content:"\\25B3\\20"/""}[aria-pressed=true]::before{content:"\\25B2\\20"/""}.quiet.danger{color:var(--_bad);font-weight:700}
 .main,.more{padding:.6em 1.2em;border:1px solid var(--_key);font-weight:600}
 .main{background:var(--_key);color:var(--_on-key)}
-.more{background:none;color:var(--_key);margin-block-start:1.25em}
+.more{background:none;color:var(--_key)}
 button[aria-disabled=true]{opacity:.6;cursor:default}
 :focus-visible{outline:3px solid var(--_key);outline-offset:2px}
 .own>article{padding:.75em;border:1px dashed var(--_line);border-radius:var(--_round);background:var(--_tint)}
-.note{font-size:.875em;font-weight:600}
+.note{font-size:.875em;font-weight:600;margin-block-end:.4em}.acts a{padding-block:.3em}
 form{display:grid;gap:.9em;margin-block-start:2em;max-inline-size:44em}
 li form{margin-block-start:1em}
 label{display:block;font-weight:600;margin-block-end:.25em}
-.check{display:flex;gap:.6em;align-items:start}.check label{font-weight:400;margin:0}.check input{margin-block-start:.3em;flex:none}
+.check{display:flex;gap:.6em;align-items:start}.check label{font-weight:400;margin:0}.check input{flex:none;inline-size:24px;block-size:24px;margin:0;accent-color:var(--_key)}
 input:not([type=checkbox]),textarea,select{font:inherit;color:inherit;inline-size:100%;padding:.55em .7em;border:1px solid color-mix(in srgb,currentColor 55%,transparent);border-radius:var(--_round);background:var(--moderation-field,transparent)}
-select{inline-size:auto;padding:.25em .5em}select option{color:#111;background:#fff}
-textarea{min-block-size:8em;resize:vertical}
+select{inline-size:auto;max-inline-size:100%;min-block-size:24px;padding:.25em .5em}option{color:FieldText;background:Field}
+textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
 .pair{display:grid;gap:.9em;grid-template-columns:repeat(auto-fit,minmax(min(100%,16em),1fr))}
 [aria-invalid=true]{border-color:var(--_bad)!important;border-width:2px!important}
 .error{color:var(--_bad);font-size:.875em;margin-block-start:.25em}
-.error:empty,.status:empty{display:none}
-.status{padding:.6em .8em;border-inline-start:4px solid var(--_key);background:var(--_tint);margin-block:.75em}
+.status,.preview{padding:.6em .8em;border-inline-start:4px solid var(--_key);background:var(--_tint)}.top+.status{margin-block:.75em}
 .status.bad{border-color:var(--_bad)}
+:is(.error,.status,.said):empty{position:absolute;padding:0;border:0}
 .trap{position:absolute;inline-size:1px;block-size:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+@media (forced-colors:active){.quiet{border:1px solid;padding-inline:.5em}}
 `;
 
   const sheet = (() => {
     try {
       const made = new CSSStyleSheet();
-      made.replaceSync(CSS);
+      made.replaceSync(STYLE);
       return made;
     } catch {
       return null; // an old browser shows the widget in its own plain style
@@ -154,6 +110,22 @@ textarea{min-block-size:8em;resize:vertical}
     return node;
   };
 
+  const isBusy = (button) => button.getAttribute("aria-disabled") === "true";
+
+  const setBusy = (button, busy) => button.setAttribute("aria-disabled", String(busy));
+
+  /** A button in the form of a link. A second press does nothing until what the first one began has ended. */
+  const quiet = (label, act, attributes) => {
+    const press = async () => {
+      if (isBusy(button)) return;
+      setBusy(button, true);
+      await act(button);
+      setBusy(button, false);
+    };
+    const button = make("button", { class: "quiet", part: "action", type: "button", onclick: press, ...attributes }, label);
+    return button;
+  };
+
   const store = (area, name) => ({
     get() {
       try {
@@ -172,36 +144,23 @@ textarea{min-block-size:8em;resize:vertical}
     },
   });
 
-  const newKey = () =>
-    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
   const link = (url) => (/^https?:\/\//i.test(url || "") ? url : null);
 
-  const languageOf = (host) => (host.closest("[lang]") || document.documentElement).lang || undefined;
-
-  const when = (iso, language) => {
-    const date = new Date(iso);
-    try {
-      return date.toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-    } catch {
-      return date.toLocaleString();
-    }
-  };
-
-  /** One request. Resolves to {status, data, retryAfter}; rejects only where no answer came. */
-  async function call(path, options = {}) {
+  /** One request: {ok, status, data, wait}; the status is 0 where no answer of the service came, or not in time. */
+  async function call(path, options) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+    let status = 0;
     try {
       const answer = await fetch(new URL(path, BASE), { credentials: "omit", signal: abort.signal, ...options });
       const text = await answer.text();
-      let data = {};
-      try {
-        data = text ? JSON.parse(text) : {};
-      } catch {
-        // A proxy's own error page: the status says enough.
-      }
-      return { ok: answer.ok, status: answer.status, data, retryAfter: Number(answer.headers.get("Retry-After")) || 0 };
+      if (!answer.ok) status = answer.status; // then a body that is not JSON is a proxy's own page, and the status says enough
+      const data = text ? JSON.parse(text) : {};
+      return { ok: answer.ok, status: answer.status, data, wait: Number(answer.headers.get("Retry-After")) || 30 };
+    } catch {
+      return { ok: false, status, data: {}, wait: 30 };
     } finally {
       clearTimeout(timer);
     }
@@ -213,20 +172,62 @@ textarea{min-block-size:8em;resize:vertical}
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
 
-  const waitOf = (answer) => {
-    const told = /(\d+) s\b/.exec(answer.data.detail || ""); // where CORS hides the header
-    return Math.max(1, answer.retryAfter || Number(told && told[1]) || 30);
-  };
+  /* ---------- languages ---------- */
 
-  const problemText = (answer) =>
-    answer.status === 429 ? TEXT.wait(waitOf(answer)) : answer.status < 500 ? answer.data.detail || TEXT.failed : TEXT.unreachable;
+  const asked = {};
+
+  /** The texts in the language of this place, as a function; null where they cannot be had. */
+  function speech(node) {
+    const around = node.closest("[lang]") || document.documentElement;
+    const tag = node.dataset.lang || around.lang || "en";
+    const language = (/^[a-z]{2,3}(?![a-z])/i.exec(tag) || ["en"])[0].toLowerCase();
+    asked[tag] ||= call(`embed/${language}.json?v={version}`).then((answer) => {
+      if (answer.ok) return voice(tag, answer.data);
+      delete asked[tag];
+      return null;
+    });
+    return asked[tag];
+  }
+
+  /** T(key, values): a text with its values. Numbers and dates are written as the page's own tag says (`de-AT`). */
+  function voice(tag, words) {
+    let locale = words.lang;
+    try {
+      if (new Intl.Locale(tag).language === locale) locale = tag;
+    } catch {
+      // It is no language tag.
+    }
+    const plural = new Intl.PluralRules(locale);
+    const number = new Intl.NumberFormat(locale);
+    const date = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    const written = (value) => (typeof value === "number" ? number.format(value) : `\u2068${value}\u2069`);
+    const T = (key, values = {}) => {
+      const text = words[key];
+      const chosen = text.other ? text[plural.select(values.n)] || text.other : text;
+      return chosen.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
+    };
+    T.words = words;
+    T.number = written;
+    T.when = (iso) => (Date.parse(iso) ? date.format(new Date(iso)) : "");
+    const span = (unit, count) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    T.problem = ({ status, wait }) => {
+      if (status === 429) return T("wait", { time: wait < 90 ? span("second", wait) : span("minute", Math.ceil(wait / 60)) });
+      if (!status && navigator.onLine === false) return T("offline");
+      if (!status || status >= 500) return T("unreachable");
+      if (status === 413) return T("tooBig");
+      return T([401, 403, 404].includes(status) ? "notAllowed" : "failed");
+    };
+    return T;
+  }
 
   /* ---------- one widget ---------- */
 
-  function mount(host) {
-    if (host.shadowRoot) return;
-    const canonical = document.querySelector("link[rel=canonical]");
+  /** Builds the widget of a <div>; anew where its thread, site or language has changed. */
+  async function mount(host) {
     const set = host.dataset;
+    const sign = signOf(host);
+    seen.set(host, sign);
+    const canonical = document.querySelector("link[rel=canonical]");
     const thread = {
       key: set.thread || location.pathname,
       url: set.threadUrl || (canonical && canonical.href) || location.origin + location.pathname,
@@ -234,110 +235,147 @@ textarea{min-block-size:8em;resize:vertical}
     };
     const site = set.moderationSite;
     const path = `api/v1/sites/${encodeURIComponent(site)}/comments`;
-    const language = languageOf(host);
     const draft = store("sessionStorage", `moderation:draft:${site}:${thread.key}`);
     const me = store("localStorage", `moderation:me:${site}`);
     const own = store("localStorage", `moderation:own:${site}`);
     const votes = store("localStorage", `moderation:votes:${site}`);
-    const root = host.attachShadow({ mode: "open", delegatesFocus: false });
+    const root = host.shadowRoot || host.attachShadow({ mode: "open" });
     if (sheet) root.adoptedStyleSheets = [sheet];
+    host.removeAttribute("data-ready");
 
-    const state = { sort: set.sort || "oldest", open: true, total: 0, next: null, shown: new Set(), busy: false };
-    const heading = make("h2", { part: "heading", id: "heading", dir: "auto" }, "\u00a0");
+    let order = set.sort || "oldest";
+    let next = null;
+    let open = true;
+    let hasFailed = false;
+    let turn = 0; // of loading: a later one wins
+    let pagesToLink = MOST_PAGES_TO_LINK;
+    const shown = new Set();
+    const find = (id) => section.querySelector(`#${CSS.escape(id)}`);
+    const ask = (cursor) => {
+      const query = new URLSearchParams({ thread: thread.key, sort: order, limit: set.limit || PAGE_SIZE });
+      if (cursor) query.set("cursor", cursor);
+      return call(`${path}?${query}`);
+    };
+
+    const first = ask(); // while the texts are on their way
+    const T = await speech(host);
+    if (seen.get(host) !== sign) return;
+    if (!T) {
+      const again = make("button", { type: "button", onclick: () => mount(host) }, "Try again");
+      root.replaceChildren(make("p", { role: "alert" }, "The replies could not be loaded. ", again));
+      host.setAttribute("data-ready", "");
+      return;
+    }
+
+    const { problem } = T;
+    const heading = make("h2", { part: "heading", id: "heading", tabindex: "-1" }, T("loading"));
+    const sorts = ["oldest", "newest", "top"].slice(0, "votes" in set || order === "top" ? 3 : 2);
     const sorting = make(
       "select",
-      { "aria-label": TEXT.sort, part: "sort", onchange: () => ((state.sort = sorting.value), load(true)) },
-      ...["oldest", "newest", ..."votes" in set ? ["top"] : []].map((name) => make("option", { value: name }, TEXT[name])),
+      { "aria-label": T("sort"), part: "sort", hidden: true, onchange: () => ((order = sorting.value), load(true)) },
+      ...sorts.map((name) => make("option", { value: name }, T(name))),
     );
-    sorting.value = state.sort;
+    sorting.value = order;
     const status = make("p", { class: "status", role: "status", part: "status", tabindex: "-1" });
     const list = make("ol", { part: "list" });
-    const more = make("button", { class: "more", part: "more", type: "button", hidden: true, onclick: () => load(false) }, TEXT.more);
+    const more = make("button", { class: "more", part: "more", type: "button", hidden: true, onclick: () => isBusy(more) || load(false) }, T("more"));
+    const moreError = make("p", { class: "error", role: "alert" });
     const ownList = make("ol", { part: "own" });
     const form = buildForm();
-    root.append(
-      make(
-        "section",
-        { "aria-labelledby": "heading", part: "section", lang: "en" },
-        make("div", { class: "top" }, heading, sorting),
-        status,
-        list,
-        more,
-        ownList,
-        form.node,
-      ),
+    const section = make(
+      "section",
+      { "aria-labelledby": "heading", part: "section", lang: T.words.lang, dir: T.words.dir },
+      make("div", { class: "top" }, heading, sorting),
+      status,
+      list,
+      more,
+      moreError,
+      ownList,
+      form.node,
     );
+    root.replaceChildren(section);
+    addEventListener("hashchange", () => goToHash());
+    addEventListener("online", () => hasFailed && section.isConnected && load(true));
+    load(true, first);
 
     function say(text, bad = false) {
       status.classList.toggle("bad", bad);
       status.replaceChildren(text);
     }
 
-    function showHeading() {
-      heading.textContent = state.total ? TEXT.replies(state.total) : TEXT.none;
-      sorting.hidden = state.total < 2;
-    }
-
     /* -- the list -- */
 
-    async function load(fresh) {
-      if (state.busy) return;
-      state.busy = true;
-      more.setAttribute("aria-disabled", "true");
-      more.textContent = TEXT.loading;
-      const query = new URLSearchParams({ thread: thread.key, sort: state.sort, limit: set.limit || PAGE_SIZE });
-      if (!fresh && state.next) query.set("cursor", state.next);
-      try {
-        const answer = await call(`${path}?${query}`);
-        if (!answer.ok) throw answer;
-        show(answer.data, fresh);
-      } catch (problem) {
-        say(problem.status < 500 ? problemText(problem) : TEXT.loadFailed, true);
-        status.append(" ", make("button", { class: "quiet", type: "button", onclick: () => load(fresh) }, TEXT.again));
-      } finally {
-        state.busy = false;
-        more.removeAttribute("aria-disabled");
-        more.textContent = TEXT.more;
-        host.setAttribute("data-ready", "");
+    async function load(fresh, asking) {
+      const mine = ++turn;
+      setBusy(more, true);
+      more.textContent = T("loading");
+      const answer = await (asking || ask(fresh ? null : next));
+      if (mine !== turn) return;
+      setBusy(more, false);
+      more.textContent = T("more");
+      moreError.textContent = answer.ok || fresh ? "" : problem(answer);
+      hasFailed = fresh && !answer.ok;
+      if (answer.ok) show(answer.data, fresh);
+      else if (fresh) refuse(answer);
+      host.setAttribute("data-ready", "");
+    }
+
+    /** Says why there is no list. Where the site has no comments there is no form either. */
+    function refuse(answer) {
+      const isOff = answer.status === 404;
+      if (isOff || !shown.size) {
+        heading.textContent = T(isOff ? "off" : "loadFailed");
+        form.restore();
       }
+      form.node.hidden = isOff || !open;
+      if (isOff) return;
+      const again = async () => {
+        await load(true);
+        (hasFailed ? status : heading).focus();
+      };
+      say(problem(answer), true);
+      status.append(" ", quiet(T("again"), again));
     }
 
     function show(page, fresh) {
       if (status.classList.contains("bad")) say("");
-      form.park();
       if (fresh) {
+        form.park();
         list.replaceChildren();
-        state.shown.clear();
+        shown.clear();
       }
-      state.total = page.total;
-      state.next = page.next;
-      state.open = !page.thread || page.thread.open !== false;
+      next = page.next;
+      open = !page.thread || page.thread.open !== false;
       const before = list.lastElementChild;
-      list.append(...page.comments.map(item));
-      more.hidden = !page.next;
-      showHeading();
+      list.append(...page.comments.filter((comment) => !shown.has(comment.id)).map(item));
+      more.hidden = !next;
+      heading.textContent = T(page.total ? "replies" : open ? "none" : "closed", { n: page.total });
+      sorting.hidden = page.total < 2;
       showOwn();
-      form.restore();
-      if (!fresh) focusOn(before && before.nextElementSibling);
-      else goToHash();
+      if (fresh) form.restore();
+      if (pagesToLink) goToHash();
+      else if (!fresh) focusOn(before && before.nextElementSibling);
     }
 
     const focusOn = (node) => {
       const target = node && node.querySelector("article");
       if (target) target.focus();
+      return Boolean(target);
     };
 
+    /** Goes to the comment that the page's address names; at the start it may be some pages away. */
     function goToHash() {
-      const id = location.hash.startsWith("#comment-") && location.hash.slice(1);
-      const node = id && root.getElementById(id);
+      const wanted = location.hash.startsWith("#comment-") && section.isConnected && location.hash.slice(1);
+      const node = wanted && find(wanted);
       if (node) {
-        node.scrollIntoView();
+        node.scrollIntoView({ behavior: "instant" });
         focusOn(node);
-      }
+      } else if (wanted && next && pagesToLink-- > 1) return load(false);
+      pagesToLink = 0;
     }
 
     function item(comment) {
-      state.shown.add(comment.id);
+      shown.add(comment.id);
       const replies = make("ol", { class: "replies", part: "replies", hidden: true });
       const node = make("li", { class: "item", id: `comment-${comment.id}`, part: "comment" });
       node.append(article(comment, node), replies);
@@ -357,41 +395,39 @@ textarea{min-block-size:8em;resize:vertical}
     }
 
     function moreReplies(place, cursor) {
-      const button = make("button", { class: "quiet", type: "button" }, TEXT.more);
-      const row = make("li", {}, button);
-      button.addEventListener("click", async () => {
-        if (button.getAttribute("aria-disabled")) return;
-        button.setAttribute("aria-disabled", "true");
-        try {
-          const answer = await call(`${path}?${new URLSearchParams({ thread: thread.key, sort: state.sort, cursor })}`);
-          if (!answer.ok) throw answer;
-          row.remove();
-          const added = answer.data.comments.map((comment) => {
-            const parent = root.getElementById(`comment-${comment.parent_id}`);
-            const node = item(comment);
-            addTo((parent && parent.querySelector(":scope > .replies")) || place, node);
-            return node;
-          });
-          addReplies(place, [], answer.data.next);
-          focusOn(added[0]);
-          showOwn();
-        } catch (problem) {
-          button.removeAttribute("aria-disabled");
-          say(problem.status ? problemText(problem) : TEXT.loadFailed, true);
-        }
-      });
+      const error = make("p", { class: "error", role: "alert" });
+      const load = async () => {
+        error.textContent = "";
+        const answer = await ask(cursor);
+        if (!answer.ok) return (error.textContent = problem(answer));
+        row.remove();
+        const added = answer.data.comments.filter((comment) => !shown.has(comment.id)).map((comment) => {
+          const parent = find(`comment-${comment.parent_id}`);
+          const node = item(comment);
+          addTo((parent && parent.querySelector(":scope > .replies")) || place, node);
+          return node;
+        });
+        if (answer.data.next) addTo(place, moreReplies(place, answer.data.next));
+        focusOn(added[0]);
+        showOwn();
+      };
+      const row = make("li", {}, quiet(T("more"), load), error);
       return row;
     }
 
+    function prose(html, attributes) {
+      const body = make("div", { class: "body", part: "body", dir: "auto", lang: "", ...attributes });
+      body.innerHTML = trusted.createHTML(html);
+      return body;
+    }
+
     function article(comment, node, note) {
-      if (comment.deleted) return make("article", { tabindex: "-1", class: "meta" }, TEXT.gone);
+      if (comment.deleted) return make("article", { tabindex: "-1", class: "meta" }, T("gone"));
       const author = comment.author;
       const mark = `name-${comment.id}`;
       const url = link(author.url);
       const name = make("bdi", { dir: "auto" }, author.name);
-      const time = make("time", { datetime: comment.created_at, dir: "auto" }, when(comment.created_at, language));
-      const body = make("div", { class: "body", part: "body", dir: "auto", lang: "" });
-      body.innerHTML = trusted.createHTML(comment.body_html);
+      const time = make("time", { datetime: comment.created_at }, T.when(comment.created_at));
       return make(
         "article",
         { "aria-labelledby": mark, tabindex: "-1" },
@@ -400,100 +436,99 @@ textarea{min-block-size:8em;resize:vertical}
           "div",
           { class: "head" },
           author.avatar
-            ? make("img", { class: "avatar", part: "avatar", src: new URL(author.avatar.replace(/^\//, ""), BASE), alt: "", width: 36, height: 36, loading: "lazy" })
+            ? make("img", { class: "avatar", part: "avatar", src: new URL(author.avatar.replace(/^\//, ""), BASE), alt: "", loading: "lazy" })
             : null,
           make(
             "div",
             {},
             make("span", { class: "name", part: "name", id: mark }, url ? make("a", { href: url, rel: "nofollow ugc noopener noreferrer" }, name) : name),
-            make("span", { class: "meta", part: "meta" }, note ? time : make("a", { href: `#comment-${comment.id}` }, time), comment.edited_at ? ` · ${TEXT.edited}` : ""),
+            make("span", { class: "meta", part: "meta" }, note ? time : make("a", { href: `#comment-${comment.id}` }, time), comment.edited_at ? ` · ${T("edited")}` : ""),
           ),
         ),
-        body,
-        actions(comment, node, !note),
+        prose(comment.body_html),
+        ...actions(comment, node, !note),
       );
     }
 
-    function actions(comment, node, canReply) {
+    /** The row of buttons below a comment, and the place that says what became of them. */
+    function actions(comment, node, isPublic) {
       const row = make("div", { class: "acts", part: "actions" });
-      if (canReply && state.open) {
-        const label = TEXT.replyTo(comment.author.name);
-        row.append(make("button", { class: "quiet", type: "button", "aria-label": label, onclick: () => form.moveTo(node, comment) }, TEXT.reply));
+      const said = make("p", { class: "said note", role: "status", part: "note", tabindex: "-1" });
+      const tell = (text) => {
+        said.textContent = text;
+        return said;
+      };
+      if (isPublic && open) {
+        const label = T("replyTo", { name: comment.author.name });
+        row.append(quiet(T("reply"), () => form.moveTo(node, comment.id, comment.author.name), { "aria-label": label }));
       }
       const mine = own.get()[comment.id];
       const left = mine ? Date.parse(mine.until) - Date.now() : 0;
       if (left > 0) {
-        const mineOnly = [editButton(comment, node, mine), removeButton(comment, mine)];
-        row.append(...mineOnly);
-        setTimeout(() => mineOnly.forEach((button) => button.remove()), Math.min(left, 2 ** 31 - 1));
+        const inTime = [quiet(T("edit"), () => startEdit(comment, node, mine)), removeButton(comment, mine, tell)];
+        row.append(...inTime);
+        const close = () => {
+          if (inTime.includes(root.activeElement)) focusOn(node);
+          inTime.forEach((button) => button.remove());
+        };
+        setTimeout(close, Math.min(left, 2 ** 31 - 1));
       }
-      if (canReply && !mine) {
-        if ("votes" in set) row.prepend(voteButton(comment));
-        if (set.reports !== "off") row.append(make("button", { class: "quiet soft", type: "button", onclick: () => startReport(comment, node, row) }, TEXT.report));
+      if (mine && mine.receipt) row.append(make("a", { href: mine.receipt, part: "receipt", rel: "noopener noreferrer" }, T("receipt")));
+      if (isPublic && !mine) {
+        if ("votes" in set) row.prepend(voteButton(comment, tell));
+        if (set.reports !== "off") row.append(quiet(T("report"), (button) => startReport(comment, node, button, tell), { class: "quiet soft" }));
       }
-      return row;
+      return [row, said];
     }
 
     /* -- voting and reporting -- */
 
-    function voteButton(comment) {
-      const button = make("button", { class: "quiet", type: "button", part: "vote", "aria-pressed": String(Boolean(votes.get()[comment.id])) }, TEXT.vote(comment.votes));
-      button.addEventListener("click", async () => {
-        const given = votes.get();
+    function voteButton(comment, tell) {
+      const label = (count) => (count ? `${T("vote")} · ${T.number(count)}` : T("vote"));
+      const show = (button, count) => {
+        button.setAttribute("aria-pressed", String(Boolean(votes.get()[comment.id])));
+        button.textContent = label(count);
+      };
+      const vote = async (button) => {
         const author_token = me.get().token || null;
-        const options = given[comment.id] ? json("DELETE", { author_token }) : json("PUT", { value: 1, author_token });
-        try {
-          const answer = await call(`${path}/${comment.id}/vote`, options);
-          if (!answer.ok) return say(problemText(answer), true);
-          if (given[comment.id]) delete given[comment.id];
-          else given[comment.id] = 1;
-          votes.set(given);
-          button.setAttribute("aria-pressed", String(Boolean(given[comment.id])));
-          button.textContent = TEXT.vote(answer.data.votes);
-        } catch {
-          say(TEXT.unreachable, true);
-        }
-      });
+        const isGiven = votes.get()[comment.id];
+        const answer = await call(`${path}/${comment.id}/vote`, isGiven ? json("DELETE", { author_token }) : json("PUT", { value: 1, author_token }));
+        if (!answer.ok) return tell(problem(answer));
+        votes.set({ ...votes.get(), [comment.id]: isGiven ? undefined : 1 });
+        show(button, answer.data.votes);
+      };
+      const button = quiet("", vote, { part: "action vote" });
+      show(button, comment.votes);
       return button;
     }
 
-    function startReport(comment, node, row) {
+    function startReport(comment, node, button, tell) {
       if (node.querySelector(":scope > .report")) return;
       const key = newKey();
       const title = `report-${comment.id}`;
-      const reason = make("select", { "aria-labelledby": title }, ...Object.entries(TEXT.reasons).map(([value, label]) => make("option", { value }, label)));
+      const reasons = ["spam", "abuse", "off_topic", "illegal", "other"];
+      const reason = make("select", { "aria-labelledby": title }, ...reasons.map((value) => make("option", { value }, T(value))));
       const error = make("p", { class: "error", role: "alert" });
       const close = () => {
-        form.remove();
-        row.lastElementChild.focus();
+        box.remove();
+        button.focus();
       };
-      const form = make(
+      const send = async () => {
+        const answer = await call(`${path}/${comment.id}/reports`, json("POST", { reason: reason.value, detail: "" }, { "Idempotency-Key": key + reason.value }));
+        if (!answer.ok) return (error.textContent = problem(answer));
+        box.remove();
+        button.remove();
+        tell(T("reported")).focus();
+      };
+      const box = make(
         "form",
-        { class: "report", "aria-labelledby": title, onsubmit: sendReport, onkeydown: (event) => event.key === "Escape" && close() },
-        make("p", { class: "note", id: title }, TEXT.reportTitle(comment.author.name)),
-        make(
-          "div",
-          { class: "acts" },
-          reason,
-          make("button", { class: "quiet", type: "submit" }, TEXT.reportSend),
-          make("button", { class: "quiet", type: "button", onclick: close }, TEXT.cancel),
-        ),
+        { class: "report", "aria-labelledby": title, onsubmit: (event) => event.preventDefault(), onkeydown: (event) => event.key === "Escape" && close() },
+        make("p", { class: "note", id: title }, T("reportTitle", { name: comment.author.name })),
+        make("div", { class: "acts" }, reason, quiet(T("reportSend"), send), quiet(T("cancel"), close)),
         error,
       );
-      node.querySelector("article").after(form);
+      node.querySelector("article").after(box);
       reason.focus();
-
-      async function sendReport(event) {
-        event.preventDefault();
-        try {
-          const answer = await call(`${path}/${comment.id}/reports`, json("POST", { reason: reason.value, detail: "" }, { "Idempotency-Key": key + reason.value }));
-          if (!answer.ok) return (error.textContent = problemText(answer));
-          form.remove();
-          row.lastElementChild.replaceWith(make("span", { class: "meta", role: "status" }, TEXT.reported));
-        } catch {
-          error.textContent = TEXT.unreachable;
-        }
-      }
     }
 
     /* -- the author's own comments -- */
@@ -513,9 +548,9 @@ textarea{min-block-size:8em;resize:vertical}
       for (const [id, mine] of Object.entries(all)) {
         if (Date.now() - Date.parse(mine.created_at) > KEEP_WAITING_MS && !(Date.parse(mine.until) > Date.now())) delete all[id];
         else if (mine.thread === thread.key && mine.state === "pending") {
-          const old = root.getElementById(`own-${id}`);
+          const old = find(`own-${id}`);
           if (old) old.remove();
-          if (state.shown.has(id)) all[id].state = "approved";
+          if (shown.has(id)) all[id].state = "approved";
           else placeOwn(id, mine);
         }
       }
@@ -524,85 +559,74 @@ textarea{min-block-size:8em;resize:vertical}
 
     function placeOwn(id, mine) {
       const node = make("li", { class: "item own", id: `own-${id}` });
-      node.append(article({ ...mine, id, author: { name: mine.name } }, node, TEXT.waiting));
-      const parent = mine.parent && root.getElementById(`comment-${mine.parent}`);
-      const place = parent ? parent.querySelector(":scope > .replies") : ownList;
-      addTo(place, node);
-    }
-
-    function editButton(comment, node, mine) {
-      return make("button", { class: "quiet", type: "button", onclick: () => startEdit(comment, node, mine) }, TEXT.edit);
+      node.append(article({ ...mine, id, author: { name: mine.name } }, node, T("waiting")));
+      const parent = mine.parent && find(`comment-${mine.parent}`);
+      addTo((parent && parent.querySelector(":scope > .replies")) || ownList, node);
     }
 
     function startEdit(comment, node, mine) {
       if (node.querySelector(":scope > .edit")) return;
-      const shown = node.querySelector("article");
+      const before = node.querySelector("article");
       const error = make("p", { class: "error", id: `edit-error-${comment.id}`, role: "alert" });
-      const text = make("textarea", { "aria-label": TEXT.editLabel, "aria-describedby": error.id, dir: "auto", required: true });
+      const text = make("textarea", { "aria-label": T("editLabel"), "aria-describedby": error.id, part: "field", dir: "auto", required: true });
       text.value = mine.body;
-      const close = (focus) => {
+      const close = () => {
         edit.remove();
-        shown.hidden = false;
-        if (focus) shown.focus();
+        before.hidden = false;
+        before.focus();
+      };
+      const save = async () => {
+        error.textContent = "";
+        const answer = await call(`${path}/${comment.id}`, json("PATCH", { body: text.value }, tokenHeader(mine)));
+        if (!answer.ok) {
+          const wrong = (answer.data.errors || {}).body;
+          error.textContent = wrong ? fieldText("body", wrong.join(" "), text.value.trim()) : problem(answer);
+          return text.focus();
+        }
+        keepOwn(comment.id, { body: text.value, body_html: answer.data.body_html, state: answer.data.state });
+        close();
+        await load(true);
+        say(T(answer.data.state === "approved" ? "published" : "sent"));
+        status.focus();
       };
       const edit = make(
         "form",
-        { class: "edit", novalidate: true, onsubmit: save, onkeydown: (event) => event.key === "Escape" && close(true) },
+        { class: "edit", onsubmit: (event) => event.preventDefault(), onkeydown: (event) => event.key === "Escape" && close() },
         text,
         error,
-        make(
-          "div",
-          { class: "acts" },
-          make("button", { class: "main", type: "submit" }, TEXT.save),
-          make("button", { class: "quiet", type: "button", onclick: () => close(true) }, TEXT.cancel),
-        ),
+        make("div", { class: "acts" }, quiet(T("save"), save, { class: "main", part: "submit" }), quiet(T("cancel"), close)),
       );
-      shown.hidden = true;
-      shown.after(edit);
+      before.hidden = true;
+      before.after(edit);
       text.focus();
-
-      async function save(event) {
-        event.preventDefault();
-        error.textContent = "";
-        try {
-          const answer = await call(`${path}/${comment.id}`, json("PATCH", { body: text.value }, tokenHeader(mine)));
-          if (!answer.ok) {
-            error.textContent = ((answer.data.errors || {}).body || [problemText(answer)])[0];
-            return;
-          }
-          keepOwn(comment.id, { body: text.value, body_html: answer.data.body_html, state: answer.data.state });
-          close(false);
-          say(answer.data.state === "approved" ? TEXT.published : TEXT.sent);
-          await load(true);
-          status.focus();
-        } catch {
-          error.textContent = TEXT.unreachable;
-        }
-      }
     }
 
-    function removeButton(comment, mine) {
-      const button = make("button", { class: "quiet", type: "button" }, TEXT.remove);
-      const calm = () => ((button.textContent = TEXT.remove), button.classList.remove("danger"));
+    function removeButton(comment, mine, tell) {
+      const remove = async () => {
+        if (button.classList.toggle("danger")) return (button.textContent = T("removeSure"));
+        calm();
+        const answer = await call(`${path}/${comment.id}`, { method: "DELETE", headers: tokenHeader(mine) });
+        if (!answer.ok) return tell(problem(answer));
+        keepOwn(comment.id, null);
+        await load(true);
+        say(T("removed"));
+        status.focus();
+      };
+      const button = quiet(T("remove"), remove);
+      const calm = () => {
+        button.classList.remove("danger");
+        button.textContent = T("remove");
+      };
       button.addEventListener("blur", calm);
-      button.addEventListener("click", async () => {
-        if (!button.classList.contains("danger")) {
-          button.classList.add("danger");
-          button.textContent = TEXT.removeSure;
-          return;
-        }
-        try {
-          const answer = await call(`${path}/${comment.id}`, { method: "DELETE", headers: tokenHeader(mine) });
-          if (!answer.ok) return say(problemText(answer), true);
-          keepOwn(comment.id, null);
-          await load(true);
-          say(TEXT.removed);
-          status.focus();
-        } catch {
-          say(TEXT.unreachable, true);
-        }
-      });
       return button;
+    }
+
+    /** What is wrong with a field, in the reader's language as far as the server's words are known. */
+    function fieldText(name, told, value) {
+      const most = /(?:onger|;)\D*(\d+)/.exec(told);
+      if (!value && name !== "url") return T("needed");
+      if (most) return T("tooLong", { n: Number(most[1]) });
+      return name === "email" ? T("badEmail") : name === "url" ? T("badUrl") : told;
     }
 
     /* -- the form -- */
@@ -610,9 +634,9 @@ textarea{min-block-size:8em;resize:vertical}
     function buildForm() {
       const known = me.get();
       const started = performance.now();
-      let parent = null;
-      let attempt = null; // {fields, key, body}: the same bytes and key again, so that a retry never makes a second comment
       let resume = draft.get();
+      let parent = null; // {id, name} of the comment that is answered
+      let attempt = resume.attempt || null; // {print, key, body}: the same bytes and key again, so that a retry never makes a second comment
 
       const star = () => make("span", { "aria-hidden": "true" }, " *");
       function field(name, label, tag, attributes) {
@@ -622,30 +646,38 @@ textarea{min-block-size:8em;resize:vertical}
         return { input, error, node };
       }
       const fields = {
-        body: field("body", TEXT.body, "textarea", { required: true, rows: 6, "aria-describedby": "hint error-body" }),
-        name: field("name", TEXT.name, "input", { required: true, autocomplete: "name", maxlength: 100 }),
-        email: field("email", TEXT.email, "input", { required: "requireEmail" in set, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
-        url: field("url", TEXT.website, "input", { type: "url", autocomplete: "url", dir: "ltr", placeholder: "https://" }),
+        body: field("body", T("body"), "textarea", { required: true, rows: 6, "aria-describedby": "hint error-body" }),
+        name: field("name", T("name"), "input", { required: true, autocomplete: "name", maxlength: 100 }),
+        email: field("email", T("email"), "input", { required: "requireEmail" in set, type: "email", autocomplete: "email", dir: "ltr", maxlength: 254 }),
+        url: field("url", T("website"), "input", { type: "url", autocomplete: "url", dir: "ltr", placeholder: "https://" }),
       };
-      fields.body.input.after(make("p", { class: "hint", id: "hint" }, TEXT.hint));
+      fields.body.input.after(make("p", { class: "hint", id: "hint" }, T("hint")));
+      const check = (name) => {
+        const input = make("input", { type: "checkbox", id: name });
+        return [input, make("div", { class: "check", part: name }, input, make("label", { for: name }, T(name)))];
+      };
       const trap = make("input", { name: "website_confirm", id: "website_confirm", tabindex: "-1", autocomplete: "off" });
-      const remember = make("input", { type: "checkbox", id: "remember" });
-      const send = make("button", { class: "main", part: "submit", type: "submit" }, TEXT.send);
-      const title = make("h3", { part: "form-heading", id: "form-title" }, TEXT.title);
-      const cancel = make("button", { class: "quiet", type: "button", hidden: true, onclick: () => goHome(true) }, TEXT.cancel);
+      const [remember, rememberRow] = check("remember");
+      const [notify, notifyRow] = check("notify");
+      const shownPreview = make("div", { class: "preview", part: "preview", role: "region", "aria-label": T("preview"), tabindex: "-1", hidden: true });
+      const send = make("button", { class: "main", part: "submit", type: "submit" }, T("send"));
+      const title = make("h3", { part: "form-heading", id: "form-title" }, T("title"));
+      const cancel = quiet(T("cancel"), () => goHome(true), { hidden: true });
       const alertBox = make("p", { class: "status bad", role: "alert", part: "alert" });
       const node = make(
         "form",
-        { part: "form", novalidate: true, "aria-labelledby": "form-title", onsubmit: submit, oninput: save },
+        { part: "form", novalidate: true, hidden: true, "aria-labelledby": "form-title", onsubmit: submit, oninput: typed },
         make("div", { class: "top" }, title, cancel),
-        make("p", { class: "hint" }, `${TEXT.privacy} ${TEXT.required} `, make("span", { "aria-hidden": "true" }, "*")),
+        make("p", { class: "hint" }, `${T("privacy")} ${T("required")}`, star()),
         fields.body.node,
+        shownPreview,
         make("div", { class: "pair" }, fields.name.node, fields.email.node),
+        notifyRow,
         fields.url.node,
-        make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: trap.id }, TEXT.website), trap),
-        make("div", { class: "check" }, remember, make("label", { for: remember.id }, TEXT.remember)),
+        make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: trap.id }, T("website")), trap),
+        rememberRow,
         alertBox,
-        make("div", {}, send),
+        make("div", { class: "acts" }, send, quiet(T("preview"), preview)),
       );
       node.addEventListener("keydown", (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) node.requestSubmit();
@@ -653,13 +685,26 @@ textarea{min-block-size:8em;resize:vertical}
       for (const name of ["name", "email", "url"]) fields[name].input.value = resume[name] || known[name] || "";
       fields.body.input.value = resume.body || "";
       remember.checked = Boolean(known.email);
-      attempt = resume.attempt || null;
+      notify.checked = Boolean(resume.notify);
+      offerNotices();
 
       const values = () => Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, one.input.value.trim()]));
-      const print = (now) => JSON.stringify([now, parent]);
+      const wantsNotices = () => notify.checked && !notifyRow.hidden;
+      const print = (now) => JSON.stringify([now, parent && parent.id, wantsNotices()]);
 
       function save() {
-        draft.set({ ...values(), body: fields.body.input.value, parent, attempt });
+        draft.set({ ...values(), body: fields.body.input.value, notify: notify.checked, parent, attempt });
+      }
+
+      function offerNotices() {
+        notifyRow.hidden = !("notify" in set && fields.email.input.value.trim());
+      }
+
+      function typed(event) {
+        if (event.target === fields.body.input) shownPreview.hidden = true;
+        if (!isBusy(send)) send.textContent = T("send");
+        offerNotices();
+        save();
       }
 
       function complain(name, text) {
@@ -681,154 +726,182 @@ textarea{min-block-size:8em;resize:vertical}
         if (token) author.token = token;
         const filled = Math.round(performance.now() - started);
         const context = { filled_in_ms: filled, website_confirm: trap.value };
-        return JSON.stringify({ thread, parent_id: parent, author, body: fields.body.input.value, context });
+        const consent = wantsNotices() ? { notify: true } : {};
+        return JSON.stringify({ thread, parent_id: parent && parent.id, author, body: fields.body.input.value, context, ...consent });
+      }
+
+      async function preview() {
+        alertBox.textContent = "";
+        const body = fields.body.input.value;
+        complain("body", body.trim() ? "" : T("needed"));
+        if (focusFirstBad()) return;
+        const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/preview`, json("POST", { body }));
+        if (answer.ok) {
+          shownPreview.replaceChildren(make("p", { class: "note", "aria-hidden": "true" }, T("preview")), prose(answer.data.body_html));
+          shownPreview.hidden = false;
+          shownPreview.focus();
+        } else refused(answer);
       }
 
       async function submit(event) {
         event.preventDefault();
-        if (send.getAttribute("aria-disabled")) return;
+        if (isBusy(send)) return;
         alertBox.textContent = "";
         const now = values();
-        for (const name of Object.keys(fields)) complain(name, fields[name].input.required && !now[name] ? TEXT.needed : "");
+        const body = fields.body.input.value;
+        for (const name of Object.keys(fields)) complain(name, fields[name].input.required && !now[name] ? T("needed") : "");
         if (focusFirstBad()) return;
         if (!attempt || attempt.print !== print(now)) attempt = { print: print(now), key: newKey(), body: payload(now) };
         save();
-        send.setAttribute("aria-disabled", "true");
-        send.textContent = TEXT.sending;
-        let wait = 0;
-        try {
-          const answer = await call(path, json("POST", attempt.body, { "Idempotency-Key": attempt.key }));
-          if (answer.ok) accepted(answer.data, now);
-          else wait = refused(answer);
-        } catch {
-          alertBox.textContent = TEXT.unreachable;
-        } finally {
-          send.textContent = TEXT.send;
-          setTimeout(() => send.removeAttribute("aria-disabled"), Math.min(wait, 60) * 1000);
-        }
+        setBusy(send, true);
+        send.textContent = T("sending");
+        const answer = await call(path, json("POST", attempt.body, { "Idempotency-Key": attempt.key }));
+        send.textContent = T(answer.status && answer.status < 500 ? "send" : "again");
+        setTimeout(() => setBusy(send, false), answer.status === 429 ? Math.min(answer.wait, 60) * 1000 : 0);
+        if (answer.ok) return accepted(answer.data, now, body);
+        if (answer.status && answer.status < 500) attempt = null; // it was answered: another try is another request
+        refused(answer);
       }
 
-      function accepted(answer, now) {
+      async function accepted(answer, now, body) {
         keepOwn(answer.id, {
           token: answer.edit_token,
           until: answer.editable_until,
           state: answer.state,
           created_at: answer.created_at,
           body_html: answer.body_html,
-          body: fields.body.input.value,
+          body,
           name: now.name,
           thread: thread.key,
-          parent,
+          parent: parent && parent.id,
+          receipt: answer.receipt_url ? link(new URL(answer.receipt_url, BASE).href) : undefined,
         });
         const token = answer.author_token || me.get().token;
         me.set(remember.checked ? { token, name: now.name, email: now.email, url: now.url } : { token });
-        fields.body.input.value = "";
         attempt = null;
-        goHome(false);
-        draft.set(null);
-        if (answer.state === "approved") {
-          say(TEXT.published);
-          load(true);
-        } else {
-          say(TEXT.sent);
-          showOwn();
-          const waiting = root.getElementById(`own-${answer.id}`);
-          if (waiting) waiting.scrollIntoView({ block: "nearest" });
-          focusOn(waiting);
-        }
+        const writesOn = fields.body.input.value !== body;
+        if (!writesOn) fields.body.input.value = "";
+        shownPreview.hidden = true;
+        goHome();
+        if (!writesOn) draft.set(null);
+        if (answer.state === "approved") await load(true);
+        else showOwn();
+        say(T(answer.state === "approved" ? "published" : "sent"));
+        if (!focusOn(find(`own-${answer.id}`) || find(`comment-${answer.id}`))) status.focus();
       }
 
-      /** Shows what is wrong; returns the seconds to wait before another try. */
+      /** Shows what is wrong, at the fields and above the button. */
       function refused(answer) {
         const wrong = answer.data.errors || {};
         const rest = [];
         if (wrong["author.token"]) me.set({ ...me.get(), token: undefined });
         for (const [where, messages] of Object.entries(wrong)) {
           const name = where.replace(/^author\./, "");
-          if (fields[name]) complain(name, messages.join(" "));
-          else rest.push(...messages);
+          if (fields[name]) complain(name, fieldText(name, messages.join(" "), fields[name].input.value.trim()));
+          else if (name === "parent_id") rest.push(T("parentGone"));
+          else if (name === "thread.key") rest.push(T("closed"));
+          else rest.push(T("failed"));
         }
-        if (answer.status < 500) attempt = null; // it was answered: another try is another request
+        if (wrong.parent_id) goHome();
         save();
-        alertBox.textContent = rest.join(" ") || (answer.status === 422 && Object.keys(wrong).length ? TEXT.fixFields : problemText(answer));
+        const told = answer.status === 403 ? T("closed") : problem(answer);
+        const isField = answer.status === 422 && Object.keys(wrong).length;
+        alertBox.textContent = rest.join(" ") || (isField ? T("fixFields") : `${told} ${T("kept")}`);
         focusFirstBad();
-        return answer.status === 429 ? waitOf(answer) : 0;
+      }
+
+      function answering(place) {
+        title.textContent = parent ? T("replyTo", { name: parent.name }) : T("title");
+        cancel.hidden = !parent;
+        if (place) place.querySelector("article").after(node);
+        else ownList.after(node);
       }
 
       function goHome(focus) {
-        const from = parent && root.getElementById(`comment-${parent}`);
+        const from = parent && find(`comment-${parent.id}`);
         parent = null;
-        resume = {};
-        title.textContent = TEXT.title;
-        cancel.hidden = true;
-        ownList.after(node);
+        answering();
         save();
-        if (focus) focusOn(from);
-      }
-
-      function moveTo(place, comment) {
-        parent = comment.id;
-        title.textContent = TEXT.replyTo(comment.author.name);
-        cancel.hidden = false;
-        place.querySelector("article").after(node);
-        save();
-        fields.body.input.focus();
+        if (focus && !focusOn(from)) fields.body.input.focus();
       }
 
       return {
         node,
-        moveTo,
+        moveTo(place, id, name) {
+          parent = { id, name };
+          answering(place);
+          save();
+          fields.body.input.focus();
+        },
         /** Takes the form out of the list before the list is drawn anew. */
         park() {
-          if (parent) resume = { parent };
+          resume = { parent: parent || resume.parent, focused: node.contains(root.activeElement) && root.activeElement };
           ownList.after(node);
         },
-        /** Puts it back under the comment that it answers. */
+        /** Puts it back under the comment that it answers, if that is on the page. */
         restore() {
-          node.hidden = !state.open;
-          if (!state.open) say(TEXT.closed);
-          const wanted = resume.parent && root.getElementById(`comment-${resume.parent}`);
-          if (wanted) {
-            parent = resume.parent;
-            title.textContent = TEXT.replyTo(wanted.querySelector(".name").textContent);
-            cancel.hidden = false;
-            wanted.querySelector("article").after(node);
-          } else if (parent && !wanted) goHome(false);
+          node.hidden = !open;
+          if (!open && shown.size) say(T("closed"));
+          parent = resume.parent || parent;
+          answering(parent && find(`comment-${parent.id}`));
+          if (resume.focused) resume.focused.focus();
+          resume = {};
         },
       };
     }
-
-    load(true);
   }
 
   /* ---------- counts ---------- */
 
-  function fillCounts() {
-    const bySite = new Map();
-    for (const node of document.querySelectorAll("[data-moderation-count]")) {
-      const site = node.dataset.moderationSite;
-      bySite.set(site, [...(bySite.get(site) || []), node]);
-    }
-    for (const [site, nodes] of bySite) {
-      for (let at = 0; at < nodes.length; at += 100) fillSome(site, nodes.slice(at, at + 100));
+  /** Fills in the counts of one site, by as few requests as the length of an address allows. */
+  async function fillCounts(site, nodes) {
+    while (nodes.length) {
+      const query = new URLSearchParams();
+      const some = [];
+      while (nodes.length && some.length < MOST_COUNTS && String(query).length < MOST_QUERY_CHARS) {
+        const node = nodes.shift();
+        some.push(node);
+        query.append("thread", node.dataset.moderationCount);
+      }
+      const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/comments/counts?${query}`);
+      for (const node of answer.ok ? some : []) {
+        const T = await speech(node);
+        if (T) node.textContent = T("replies", { n: answer.data.counts[node.dataset.moderationCount] || 0 });
+      } // else a count is a nicety: leave what the page had
     }
   }
 
-  async function fillSome(site, nodes) {
-    const query = new URLSearchParams(nodes.map((node) => ["thread", node.dataset.moderationCount]));
-    try {
-      const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/comments/counts?${query}`);
-      if (answer.ok) for (const node of nodes) node.textContent = TEXT.replies(answer.data.counts[node.dataset.moderationCount] || 0);
-    } catch {
-      // A count is a nicety: leave what the page had.
-    }
-  }
+  /* ---------- the page ---------- */
+
+  const seen = new WeakMap();
+
+  /** What a node asks for: where that changes, it is filled anew. */
+  const signOf = (node) => {
+    const { moderationSite, moderationCount, thread, lang } = node.dataset;
+    return JSON.stringify([moderationSite, moderationCount, thread || location.pathname, lang]);
+  };
 
   function start() {
-    document.querySelectorAll("[data-moderation-site]:not([data-moderation-count])").forEach(mount);
-    fillCounts();
+    const counts = {};
+    for (const node of document.querySelectorAll("[data-moderation-site]")) {
+      if (seen.get(node) === signOf(node)) continue;
+      if (node.dataset.moderationCount == null) mount(node);
+      else {
+        seen.set(node, signOf(node));
+        (counts[node.dataset.moderationSite] ||= []).push(node);
+      }
+    }
+    for (const [site, nodes] of Object.entries(counts)) fillCounts(site, nodes);
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  let due = false;
+  const soon = () => {
+    if (!due) setTimeout(() => ((due = false), start()), 50);
+    due = true;
+  };
+
+  window.moderationEmbed = { mount };
+  const names = ["data-moderation-site", "data-moderation-count", "data-thread", "data-lang"];
+  new MutationObserver(soon).observe(document, { childList: true, subtree: true, attributeFilter: names });
+  start();
 })();
