@@ -36,8 +36,14 @@ RUDE_AT_MOST, SPAM_AT_MOST = 0.49, 0.8
 """The weight of a score of 1. What is rude is no spam: together with the built-in word list's 0.4 at most it stays
 below 0.9, from which ``auto_spam`` acts. Nor does the spam score send anything there without another signal."""
 
-_READ_WORDS = 8_192
-_AT_ONCE = 2_048
+_FREQUENT = 8_192
+"""Known words whose rows are made when the model is loaded, 13 MB: 92 % of the words of comments. The vocabulary has
+the most frequent ones first."""
+
+_READ_WORDS = 2_048
+"""Other words whose rows are kept: 4 MB at most. With twice as many, 0.3 % less of all words would be read anew."""
+
+_AT_ONCE = 512
 _TRIED = 6
 
 _log = structlog.get_logger(__name__)
@@ -94,9 +100,10 @@ class Reading:
 class Network:
     """Vectors of words, convolutions of width 3 and 1, maximum and mean, a linear term a word, one dense layer.
 
-    A filter is linear in the vectors of words, so what each word adds to each filter is computed once, when the arrays
-    are loaded: ``_rows`` has, for a word, its linear terms, its part in the middle of a window (with the constant), in
-    the filters of width 1, and before and behind the middle. Some 40 MB, shared by the processes that are forked.
+    A filter is linear in the vectors of words, so what a word adds to each filter is a row of figures: its linear
+    terms, its part in the middle of a window (with the constant), in the filters of width 1, and before and behind the
+    middle. ``_rows`` has those of frequent words, made once, and shared by the processes that are forked; those of the
+    others are made when they are met.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -107,20 +114,20 @@ class Network:
         self._width, self._filters = self._convolutions.shape[0], len(self._bias) // 2
         self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
         self._dense_bias: Floats = arrays["dense_bias"]
-        table, scale = arrays["table"], arrays["table_scale"].astype(np.float32)
-        self._linear = table.shape[1] - self._width
+        self._table, self._scale = arrays["table"], arrays["table_scale"].astype(np.float32)
+        self._linear = self._table.shape[1] - self._width
         dense: Floats = arrays["dense"]
-        if len(known) != len(table) or dense.shape != (4 * self._filters + 2 * self._linear + 1, len(LABELS)):
+        if len(known) != len(self._table) or dense.shape != (4 * self._filters + 2 * self._linear + 1, len(LABELS)):
             raise Bug("The arrays of the model do not fit each other.")
         # In the order of what is pooled: maxima of linear terms and filters, their sums, the length.
         maxima, means, linear, rest = np.split(dense, np.cumsum([2 * self._filters] * 2 + [self._linear]))
         self._dense: Floats = np.concatenate([linear, maxima, rest[:-1], means, rest[-1:]])
-        self._rows: Floats = np.empty((len(table), self._linear + self._convolutions.shape[1]), np.float32)
-        for start in range(0, len(table), _AT_ONCE):  # in parts, so that loading takes little memory beside them
-            part = slice(start, start + _AT_ONCE)
-            self._fill(self._rows[part], table[part].astype(np.float32) * scale[part, None])
-        self._nothing = self._row_of(np.zeros(table.shape[1], np.float32))
-        self._unknown = lru_cache(maxsize=_READ_WORDS)(self._spelled)
+        frequent = range(min(_FREQUENT, len(known)))
+        self._rows: Floats = np.empty((len(frequent), self._linear + self._convolutions.shape[1]), np.float32)
+        for start in frequent[::_AT_ONCE]:  # in parts, so that loading takes little memory beside them
+            self._rows[start : start + _AT_ONCE] = self._known(frequent[start : start + _AT_ONCE])
+        self._nothing = self._row_of(np.zeros(self._table.shape[1], np.float32))
+        self._rare = lru_cache(maxsize=_READ_WORDS)(self._spelled)
 
     def read(self, found: Sequence[str]) -> Reading:
         """The logits of a text's tokens. An empty text is read too."""
@@ -148,36 +155,41 @@ class Network:
         np.add.at(shares, rows.argmax(0), np.maximum(rows.max(0), 0) * weights[:size])
         return shares
 
-    def _fill(self, rows: Floats, vectors: Floats) -> None:
-        """Write what words with these vectors say: their linear terms, and what they add to each filter."""
+    def _known(self, numbers: Sequence[int]) -> Floats:
+        """The rows of known words."""
+        return self._rows_from(self._table[numbers].astype(np.float32) * self._scale[numbers, None])
+
+    def _row_of(self, vector: Floats) -> Floats:
+        row: Floats = self._rows_from(vector[None, :])[0]
+        return row
+
+    def _rows_from(self, vectors: Floats) -> Floats:
+        """What words with these vectors say: their linear terms, and what they add to each filter."""
+        rows: Floats = np.empty((len(vectors), self._linear + self._convolutions.shape[1]), np.float32)
         rows[:, : self._linear] = vectors[:, self._width :]
         filtered = rows[:, self._linear :]
         np.matmul(vectors[:, : self._width], self._convolutions, out=filtered)
         filtered[:, : len(self._bias)] += self._bias
-
-    def _row_of(self, vector: Floats) -> Floats:
-        rows: Floats = np.empty((1, self._rows.shape[1]), np.float32)
-        self._fill(rows, vector[None, :])
-        row: Floats = rows[0]
-        return row
+        return rows
 
     def _rows_of(self, found: Sequence[str]) -> Floats:
         """The rows of a text's tokens, a copy that may be changed."""
         ids = [self._ids.get(word, -1) for word in found]
-        rows: Floats = self._rows.take(ids, 0) if ids else self._rows[:0].copy()
-        if -1 in ids:
-            for place, number in enumerate(ids):
-                if number < 0:
-                    rows[place] = self._unknown(found[place])
+        rows: Floats = self._rows.take(ids, 0, mode="clip") if ids else self._rows[:0].copy()
+        for place in [place for place, number in enumerate(ids) if not 0 <= number < len(self._rows)]:
+            rows[place] = self._rare(found[place])
         return rows
 
     def _spelled(self, token: str) -> Floats:
-        """The row of a word that is not known as it stands: of a spelling that is, else by the mean of its n-grams."""
+        """The row of a word, or of a spelling of it that is known, else by the mean of its n-grams.
+
+        Two of a known one are made: the product for a single one would be rounded otherwise than for the frequent ones.
+        """
         last = token
         for spelling in spellings(token):
             last = spelling or last
             if spelling in self._ids:
-                known: Floats = self._rows[self._ids[spelling]]
+                known: Floats = self._known([self._ids[spelling]] * 2)[0].copy()
                 return known
         grams = gram_rows(last, len(self._grams))
         mean: Floats = (self._grams[grams] * self._gram_scale[grams, None]).mean(0)
