@@ -304,6 +304,7 @@ class Model:
         self.thresholds = manifest.thresholds
         self._silent = {name: threshold / 2 for name, threshold in manifest.thresholds.items()}
         self._curves = manifest.curves
+        self._scored = [(name, manifest.curves[name].score) for name in ATTRIBUTES]
         self._network, self._spam = network, spam_model
 
     def judge(self, folded: Folded, links: int = 0) -> Signal:
@@ -342,7 +343,7 @@ class Model:
         if not reading.tokens:
             return dict.fromkeys(ATTRIBUTES, 0.0)
         logits = (*reading.logits.tolist(), noticed.logit)
-        return {name: self._curves[name].score(logit) for name, logit in zip(ATTRIBUTES, logits, strict=True)}
+        return {name: score(logit) for (name, score), logit in zip(self._scored, logits, strict=True)}
 
     def weight(self, name: str, score: float) -> float:
         """The share of the risk that a score stands for: ``RUDE_AT_MOST`` or ``SPAM_AT_MOST`` at 1.

@@ -187,7 +187,7 @@ def _shape(text: str, low: str, found: Sequence[str], known: frozenset[str], cou
         min(math.log1p(len(found)) / 6, 1.0),
         ("<" in text or "[" in text) and _MARKUP.search(text) is not None,
         0.0 if text.isascii() else min(len(_EMOJI.findall(text)), 6) / 6,
-        any(run in text for run in _RUNS),
+        any(map(text.__contains__, _RUNS)),
     ]
 
 

@@ -162,7 +162,7 @@ def _is_simple(text: str) -> bool:
 
 def _has_signs(text: str) -> bool:
     """Whether some word may have signs or dots in it."""
-    if any(sign in text for sign in "@$*#%&^") and _SIGN_IN_WORD.search(text) is not None:
+    if any(map(text.__contains__, "@$*#%&^")) and _SIGN_IN_WORD.search(text) is not None:
         return True
     return _ABBREVIATED.search(text) is not None
 
