@@ -8,7 +8,6 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import mul
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -20,7 +19,7 @@ from moderation.errors import Bug
 from moderation.scoring.folding import Folded
 from moderation.scoring.spam_traits import TRAITS, traits
 from moderation.scoring.spam_words import KINDS, kind_of, kind_pairs, plain_word
-from moderation.scoring.tokens import MAX_WORD_CHARS
+from moderation.scoring.tokens import MAX_WORD_CHARS, Remembered
 
 Floats = NDArray[np.float32]
 
@@ -105,11 +104,11 @@ class SpamModel:
         sizes = [len(part) for part in (self._words, self._grams, self._kind_pairs, self._traits)]
         if sizes != [ROWS, ROWS, len(KINDS) ** 2, len(TRAITS)]:
             raise Bug("The arrays of the spam model do not fit.")
-        self._read = lru_cache(maxsize=_READ_WORDS)(self._word)
+        self._read = Remembered(self._word, _READ_WORDS)
 
     def features(self, folded: Folded, found: Sequence[str], links: int = 0) -> Noticed:
         """What is noticed of a text. ``found``: its tokens; ``links``: how many its rendered form has."""
-        read = list(map(self._read, [token[:MAX_WORD_CHARS] for token in found]))
+        read = list(map(self._read.__getitem__, [token[:MAX_WORD_CHARS] for token in found]))
         weights, firsts, seconds, kinds = zip(*read, strict=True) if read else ((), (), (), ())
         pairs = list(map(self._words.__getitem__, _pairs(firsts, seconds)))
         marked = [(at, kind) for at, kind in enumerate(kinds) if kind]

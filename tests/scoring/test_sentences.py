@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from moderation.scoring import attributes
 from moderation.scoring.attributes import BY_SENTENCE_FROM, LABELS, SUSPECTED, Network
 from moderation.scoring.folding import fold
-from moderation.scoring.tokens import LEAST_SENTENCE, MOST_SENTENCE, sentence_starts, words
+from moderation.scoring.tokens import LEAST_SENTENCE, MOST_SENTENCE, Remembered, sentence_starts, words
 
 MODEL = attributes.load()
 NETWORK = MODEL._network
@@ -110,3 +110,16 @@ def test_read_sentences_without_a_say_change_nothing() -> None:
 
 def sums() -> dict[str, str]:
     return dict(attributes.read_manifest(attributes.FOLDER / "manifest.json", attributes.ATTRIBUTES).sha256)
+
+
+def test_remember_words_only_so_many_and_find_them_again() -> None:
+    asked: list[str] = []
+
+    def find(word: str) -> int:
+        asked.append(word)
+        return len(word)
+
+    known = Remembered(find, 3)
+    assert [known[word] for word in ("a", "bb", "a", "ccc", "dddd", "a")] == [1, 2, 1, 3, 4, 1]
+    assert asked == ["a", "bb", "ccc", "dddd", "a"]
+    assert len(known) <= 3
