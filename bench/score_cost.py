@@ -11,7 +11,8 @@ For 50, 300 and 1,500 characters each of up to 100 texts is judged once a round,
 is the lowest of the rounds, and what is printed is the median over the texts. For the percentiles over real
 comments each one of FILE is judged once and never before: the first third only fills the caches. Every figure is in
 microseconds of this thread and in multiples of the reference, ``json.dumps`` of a page of comments, which is measured
-in between, so that a busy or throttled machine slows down both.
+in between, so that a busy or throttled machine slows down both. The memory is what the process has more of when all
+models are loaded.
 """
 
 import argparse
@@ -45,6 +46,7 @@ I'd rather pay a little more for bread than see another shop close down.
 What a wonderful evening, the band played until midnight and everybody danced.
 He promised it in March, he promised it in June, and nothing has happened since.
 """
+_RESIDENT = re.compile(r"VmRSS:\s+(\d+) kB")
 PAGE = [{"id": str(n), "author": f"Reader {n}", "body": SENTENCES[: 100 + n], "state": "approved"} for n in range(20)]
 _LINK = re.compile(r"https?://[^\s<>\[\]()\"']+")
 
@@ -75,6 +77,13 @@ def candidate(body: str, site: Rules = NO_RULES) -> Candidate:
     )
 
 
+def resident_mb() -> float:
+    """Memory of this process; 0 where the system does not say so in ``/proc``."""
+    status = Path("/proc/self/status")
+    found = _RESIDENT.search(status.read_text(encoding="utf-8")) if status.exists() else None
+    return int(found[1]) / 1_024 if found else 0.0
+
+
 def cpu_us(call: Callable[[], object]) -> float:
     """Processor time of one call in this thread, in microseconds."""
     began = time.thread_time_ns()
@@ -86,7 +95,10 @@ class Costs:
     """What is measured, with the reference measured in between."""
 
     def __init__(self, site: Rules, rounds: int) -> None:
+        before = resident_mb()
         self._pipeline = Pipeline()
+        self._pipeline.prepare()
+        self.models_mb = resident_mb() - before
         self._site = site
         self._rounds = rounds
         self.references: list[float] = []
@@ -162,6 +174,7 @@ def main() -> None:
     print(f"{'reference':24}{reference:10.1f}{1:14.2f}")
     for name, value in rows.items():
         print(f"{name:24}{value:10.1f}{value / reference:14.2f}")
+    print(f"{'memory of the models':24}{costs.models_mb:10.1f} MB")
     print("of 300 characters:")
     for name, value in steps.items():
         print(f"  {name:22}{value:10.1f}{value / reference:14.2f}")

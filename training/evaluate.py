@@ -37,7 +37,7 @@ def main() -> None:
     test = data.for_test(rows)
     print(f"model {model.version}; thresholds {dict(model.thresholds)}\n")
     table: list[tuple[str, str]] = []
-    for part in (_wikipedia, _news, _sentences, _spam, _reliability, _cost):
+    for part in (_wikipedia, _news, _sentences, _buried, _spam, _reliability, _cost):
         for name, figure in part(model, rows, test):
             print(f"{name:66} {figure}", flush=True)
             table.append((name, figure))
@@ -47,8 +47,9 @@ def main() -> None:
         table.append((name, figure))
     if to_card:
         _write_card(model, table)
-        bins = _all_bins(model, rows, test)
-        panels = {name: [(b.said, b.right, b.mass) for b in found] for name, found in bins.items()}
+        panels = {
+            name: [(b.said, b.right, b.mass) for b in found] for name, found in _all_bins(model, rows, test).items()
+        }
         PLOT.write_text(plot.reliability(f"Model {model.version} on texts held out", panels), encoding="utf-8")
 
 
@@ -160,6 +161,36 @@ def _sentences(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[t
     return table
 
 
+CALM_AROUND = ((0, 0), (2, 0), (2, 2), (5, 5))
+"""How many calm sentences stand before a rude one, and behind."""
+
+
+def _buried(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[str, str]]:
+    """Whether what is flagged by itself is still found among calm sentences, and whether these alone are flagged."""
+    dice = random.Random(5)
+    sources = [row.text.strip() for row in test if row.source == "wiki" and not any(row.labels)]
+    candidates = [text for text in sources if 40 < len(text) < 200] + contrast.news_held_out()
+    calm = [text for text in candidates if not _flags(model, model.scores(fold(text)))]
+    wiki = [row for row in test if row.source in {"wiki", "wiki_rare"} and len(row.text) < 120]
+    sets = {
+        "our hateful sentences": ("identity_attack", contrast.hateful_held_out(terms_held_out=False)),
+        "short insults of Wikipedia": ("insult", [row.text for row in wiki if row.labels[4] == 1]),
+        "short threats of Wikipedia": ("threat", [row.text for row in wiki if row.labels[3] == 1]),
+    }
+    table = []
+    for name, (label, texts) in sets.items():
+        shares = []
+        for before, behind in CALM_AROUND:
+            made = [" ".join([*dice.sample(calm, before), text, *dice.sample(calm, behind)]) for text in texts]
+            scores = _scored(model, made)
+            own = np.mean([score[label] >= model.thresholds[label] for score in scores])
+            shares.append(f"{before} + {behind}: {own:.1%}, at all {np.mean([_flags(model, s) for s in scores]):.1%}")
+        table.append((f"{len(texts)} {name} among calm ones (before + behind), {label}", " · ".join(shares)))
+    alone = _scored(model, [" ".join(dice.sample(calm, 7)) for _ in range(1_000)])
+    share = f"{np.mean([_flags(model, score) for score in alone]):.1%}"
+    return [*table, ("flagged of 1000 texts of seven of these calm sentences alone", share)]
+
+
 def _spam(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[str, str]]:
     left_out = _left_out(rows)
     table = [(f"YouTube, leave one video out: {name}", f"{figure:.3f}") for name, figure in left_out.figures.items()]
@@ -217,12 +248,21 @@ _LEFT_OUT: list[spam.LeftOut] = []
 
 
 def _all_bins(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> dict[str, list[_Bin]]:
-    """Of each attribute; of spam by the models that left a video out, with the share that calibration assumes."""
+    """Of each attribute; of spam by the models that left a video out, with the share that calibration assumes.
+
+    Worked out once: the table and the plot show the same.
+    """
+    if _ALL_BINS:
+        return _ALL_BINS
     judged = _left_out(rows)
     share = judged.spam.mean()
     yes = judged.spam * spam.SPAM_SHARE / share
     no = ~judged.spam * (1 - spam.SPAM_SHARE) / (1 - share)
-    return {name: _bins(model, test, name) for name in LABELS} | {"spam": _binned(judged.scores, yes, no)}
+    _ALL_BINS.update({name: _bins(model, test, name) for name in LABELS} | {"spam": _binned(judged.scores, yes, no)})
+    return _ALL_BINS
+
+
+_ALL_BINS: dict[str, list[_Bin]] = {}
 
 
 def _reliability(model: Model, rows: Sequence[Row], test: Sequence[Row]) -> list[tuple[str, str]]:

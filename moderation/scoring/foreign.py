@@ -6,7 +6,7 @@ spam among them. ``model/LANGUAGES.md`` says from what they were made and how go
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from moderation.scoring.attributes import FOLDER, RUDE_AT_MOST, Manifest
 from moderation.scoring.folding import Folded
 from moderation.scoring.languages import ENGLISH, GERMAN, NAMES, PORTUGUESE, UNKNOWN
 from moderation.scoring.spam import number_of, pair_rows
-from moderation.scoring.tokens import LINK, tokens, words
+from moderation.scoring.tokens import LINK, Remembered, tokens, words
 
 LANGUAGES = (GERMAN, PORTUGUESE)
 """The languages that have a model of their own."""
@@ -58,7 +58,7 @@ class Model:
         self._bias = float(arrays["bias"])
         if len(self._words) != ROWS or len(self._grams) != ROWS:
             raise Bug("The arrays of the model do not fit.")
-        self._read = lru_cache(maxsize=_READ_WORDS)(self._word)
+        self._read = Remembered(self._word, _READ_WORDS)
 
     def judge(self, folded: Folded) -> Signal:
         """The signal of a text: toxicity alone, its weight, and, from the threshold on, the words that carry it."""
@@ -85,7 +85,7 @@ class Model:
 
     def shares(self, found: Sequence[str]) -> Floats:
         """What each token adds to the logit: exact, a pair being shared by its two words."""
-        read = [self._read(token) for token in found]
+        read = list(map(self._read.__getitem__, found))
         scale = np.float32(token_scale(len(found)))
         shares: Floats = np.array([weight for weight, _ in read], dtype=np.float32) * scale
         if len(read) > 1:

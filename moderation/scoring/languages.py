@@ -9,12 +9,10 @@ to py3langid, naive Bayes over n-grams of bytes, whose word counts only with som
 """
 
 import re
-from collections.abc import Callable
 from functools import cache
 from threading import Lock
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+from moderation.scoring.detector import Detector, load
 from moderation.scoring.folding import Folded
 
 ENGLISH, GERMAN, PORTUGUESE, UNKNOWN = "en", "de", "pt", "und"
@@ -165,10 +163,10 @@ def is_foreign(text: str) -> bool:
     return bool(letters) and latin < len(letters) * (1 - FOREIGN_SHARE)
 
 
-def detector() -> Callable[[str], tuple[str, float]]:
+def detector() -> Detector:
     """py3langid on the languages of ``NAMES``: a text's likeliest language and how likely it is, 0..1.
 
-    Read on the first call, which takes half a second and 60 MB; what starts other processes calls it before it forks.
+    Read on the first call, which takes half a second and 25 MB; what starts other processes calls it before it forks.
     """
     with _loading:
         return _detector()
@@ -197,18 +195,5 @@ def _in_doubt(folded: Folded, words: list[str], english: int) -> str:
 
 
 @cache
-def _detector() -> Callable[[str], tuple[str, float]]:
-    whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    whole.set_languages(NAMES)
-    # Made anew, so that the columns of the languages left out are not kept.
-    kept = LanguageIdentifier(
-        whole.nb_ptc,
-        whole.nb_pc,
-        whole.nb_classes,
-        whole.tk_nextmove,
-        whole.tk_output,
-        norm_probs=True,
-        tk_row=whole.tk_row,
-    )
-    classify: Callable[[str], tuple[str, float]] = kept.classify
-    return classify
+def _detector() -> Detector:
+    return load(NAMES)

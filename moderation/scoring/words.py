@@ -201,15 +201,16 @@ class _Likely:
         if not text.isascii():
             text = self._foreign.sub(_FOREIGN, text.replace("\u212a", "k"))  # the sign for Kelvin is a capital k
         raw = text.encode("ascii", "replace")
-        words = raw.translate(self._cut).decode().split()
+        cut = raw.translate(self._cut).decode()
+        words = cut.split()
         found: set[int] = set()
         if not self._words.isdisjoint(words):
             found.update([at for at, word in enumerate(words) if word in self._words])
         pairs = list(map(add, words, words[1:]))
         if not self._pairs.isdisjoint(pairs):
             found.update([at for at, pair in enumerate(pairs) if pair in self._pairs])
-        signed = [at for at, word in enumerate(words) if _SIGN in word]
-        if signed:
+        if _SIGN in cut:
+            signed = [at for at, word in enumerate(words) if _SIGN in word]
             words = raw.translate(self._cut_any).decode().split()
             found.update([at for at in signed if words[at] in self._any_words])
             beside = {*signed, *(at - 1 for at in signed if at)} - {len(words) - 1}

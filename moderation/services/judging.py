@@ -54,10 +54,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """The group of alike comments that a text belongs to; ``begins``: no other comment stands for it."""
+    """The group of alike comments that a text belongs to; ``begins``: no other comment stands for it; ``is_new``: no
+    other is in it.
+    """
 
     key: bytes | None
     begins: bool = False
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def _repeats(
     others = [row for row in same if row.id != draft.comment_id]
     alike = find_group(session, site_id, found, others[0].alike_key if others else None, draft.comment_id)
     identical = [_earlier(row, draft) for row in others if row.created_at >= now - REPEATS_WITHIN]
-    if alike.key is None or not found.sketch:
+    if alike.key is None or alike.is_new or not found.sketch:
         return alike, identical, []
     members = comments.newest_of_group(session, (site_id, alike.key), SIMILAR_READ)
     similar = [_earlier(row, draft) for row in members if row.id != draft.comment_id and row.exact != found.exact]
@@ -189,7 +192,7 @@ def find_group(
         (-similarity(row.sketch or b"", found.sketch), row.id, row.alike_key) for row in anchors if row.alike_key
     )
     if not ranked or -ranked[0][0] < NEAR:
-        return Alike(found.exact, begins=True)
+        return Alike(found.exact, begins=True, is_new=True)
     _, anchor_id, key = ranked[0]
     return Alike(key, begins=anchor_id == own_id)
 

@@ -111,9 +111,9 @@ def test_share_logit_over_the_words_adds_up_exactly() -> None:
     network = MODEL._network
     found = words("you are an idiot who writes about bridges")
     reading, empty = network.read(found), network.read([])
-    length = network._dense[-1] * np.log1p(len(found)) / 5
+    length = network._dense[-2] * np.log1p(len(found)) / 5
     for label in range(len(attributes.LABELS)):
-        total = network.shares(reading, label).sum() + empty.logits[label] + length[label]
+        total = network.shares(found, label).sum() + empty.logits[label] + length[label]
         assert total == pytest.approx(reading.logits[label], abs=1e-3)
 
 

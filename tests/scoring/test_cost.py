@@ -76,6 +76,8 @@ HOSTILE = {
     "almost links": full("http:/www.http://"),
     "addresses": full("a@b.example 0170 1234567 "),
     "rude words": full("fuck shit cunt idiot "),
+    "rude sentences": full("You are an idiot. "),
+    "ends of sentences": full("idiot. ! ?\n"),
     "rude words apart": full("a s s h o l e - "),
     "openings of listed words": full("as a be a two gi r ls son of "),
     "numbers": full("455 80085 10 2015 5 "),

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.domain.comment import State
-from moderation.domain.policy import ATTRIBUTES, Evidence, Forces, Policy, Signal, decide, is_usable, noticed
+from moderation.domain.policy import (
+    ATTRIBUTES,
+    Evidence,
+    Forces,
+    Policy,
+    Signal,
+    decide,
+    four_places,
+    is_usable,
+    noticed,
+)
 
 HOLD = Policy()
 AUTO = Policy(mode="auto")
@@ -103,3 +113,10 @@ def test_decide_anything_promises_hold(signals: list[Signal], policy: Policy) ->
 
 def test_notice_signal_with_scores_only_not_worth_storing() -> None:
     assert [noticed(signal) for signal in (CALM, RISKY, AWAY, NAN, STOP)] == [False, True, True, True, True]
+
+
+@given(st.integers(0, 10_000) | st.floats(0, 1))
+def test_round_a_share_to_four_places_once_and_for_all(share: float) -> None:
+    rounded = four_places(share / 10_000 if isinstance(share, int) else share)
+    assert rounded == round(rounded, 4) == four_places(rounded)
+    assert abs(rounded - (share / 10_000 if isinstance(share, int) else share)) <= 0.00005 + 1e-12

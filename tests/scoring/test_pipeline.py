@@ -1,5 +1,6 @@
 """THE LIST as a whole: order, failures, and that it never raises."""
 
+import copy
 import json
 import math
 import os
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from moderation.domain.comment import State
 from moderation.domain.policy import Evidence, Policy, Signal, Span, decide
 from moderation.scoring.attributes import is_foreign
+from moderation.scoring.automod import BROKEN
 from moderation.scoring.folding import fold
 from moderation.scoring.pipeline import SIGNALS, Candidate, Case, Earlier, Pipeline, Record, Step
-from moderation.scoring.words import RuleRow, compile_rules
+from moderation.scoring.words import NO_RULES, RuleRow, compile_rules
 
 PIPELINE = Pipeline()
 AUTO = Policy(mode="auto", auto_spam=True)
@@ -177,3 +179,16 @@ def test_judge_anything_never_raises_and_spans_fit(candidate: Candidate) -> None
 def test_judge_facts_of_the_wrong_type_unavailable_not_raised(nonsense: Any) -> None:
     signals = PIPELINE.signals(Candidate(nonsense, nonsense, nonsense, nonsense, nonsense))
     assert any(not signal.available for signal in signals)
+
+
+@pytest.mark.parametrize("body", ["You idiot.", "Thanks for the report.", "http://192.0.2.1/x"])
+def test_judge_without_rules_the_steps_for_rules_left_out_say_nothing(body: str) -> None:
+    empty = copy.copy(NO_RULES)
+    assert empty is not NO_RULES
+    assert PIPELINE.signals(Candidate(body)) == PIPELINE.signals(Candidate(body, rules=empty))
+
+
+def test_judge_with_unreadable_rules_in_yaml_alone_unavailable_and_held() -> None:
+    found = PIPELINE.signals(Candidate("The bridge is closed.", automod=BROKEN))
+    assert [signal.name for signal in found if not signal.available] == ["automod"]
+    assert decide(found, AUTO).state is State.PENDING

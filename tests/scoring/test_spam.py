@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from moderation.scoring import attributes
 from moderation.scoring.folding import fold
-from moderation.scoring.spam import Noticed
+from moderation.scoring.spam import Noticed, number_of, pair_rows
 from moderation.scoring.spam_traits import TRAITS, traits
 from moderation.scoring.spam_words import KINDS, kind_of, kind_pairs, plain_word
 from moderation.scoring.tokens import MAX_CHARS, words
@@ -106,6 +106,13 @@ def test_notice_word_left_out_its_share_is_gone() -> None:
     alone = noticed("viagra")
     weight = model._word("viagra")[0]
     assert alone.word_shares.tolist() == pytest.approx([weight])
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=12))
+def test_read_pairs_in_the_rows_that_training_gives_them(found: list[str]) -> None:
+    numbers = [number_of(plain_word(token)) for token in found]
+    pairs = MODEL._spam.features(fold(" ".join(found)), found)._pairs
+    assert pairs == [MODEL._spam._words[row] for row in pair_rows(numbers)]
 
 
 def test_judge_spam_evidence_names_words_and_traits() -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from moderation.domain.actor import CLI, Actor, Role
 from moderation.errors import Forbidden, Invalid, NotFound
-from moderation.services import moderate
+from moderation.services import judging, moderate
 from moderation.services import submit as submitting
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
@@ -377,3 +377,21 @@ def test_time_moves_on_and_old_copies_are_still_alike(parts: Parts, people: Any,
     clock.now += timedelta(days=90)
     assert alike(parts, post(parts, EDITED[0]))["group"] == alike(parts, old)["group"]
     assert alike(parts, post(parts, SPAM))["count"] == 2
+
+
+def test_submit_text_like_no_other_asks_for_no_members_of_its_group(
+    parts: Parts, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    newest = judging.comments.newest_of_group
+
+    def counted(*args: Any) -> Any:
+        asked.append(args)
+        return newest(*args)
+
+    monkeypatch.setattr(judging.comments, "newest_of_group", counted)
+    post(parts, SPAM)
+    post(parts, OTHER)
+    assert not asked
+    post(parts, EDITED[0])
+    assert len(asked) == 1
