@@ -36,6 +36,7 @@ FIELDS = {
     "thread_url": "thread.url",
     "thread_title": "thread.title",
     "website_confirm": "context.website_confirm",
+    "notify": "notify",
     "return_to": "return_to",
 }
 """Names of the common reply form, and the fields of the JSON submission that they stand for."""
@@ -49,6 +50,7 @@ LABELS = {
     "thread.key": "The article",
     "thread.url": "The article's address",
     "thread.title": "The article's title",
+    "notify": "Notices of replies",
 }
 _NOTHING = {"", "0"}
 _WAITS = "comment=pending"
@@ -72,6 +74,10 @@ _DOC = {
                         "thread_title": {"type": "string", "maxLength": 500},
                         "author_token": {"type": "string", "maxLength": 512},
                         "website_confirm": {"type": "string", "description": "The honeypot: people leave it empty."},
+                        "notify": {
+                            "type": "string",
+                            "description": "Not empty, as from a ticked box: tell the author of replies by email.",
+                        },
                         "return_to": {
                             "type": "string",
                             "description": "Where to go afterwards, on one of the site's own origins.",
@@ -151,6 +157,8 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
         room, dot, field = FIELDS[name].partition(".")
         if dot:
             nested[room][field] = value
+        elif name == "notify":
+            nested[name] = True
         else:
             nested[room] = value
     if "url" not in nested["thread"] and (page := own_page(typed)):

@@ -135,6 +135,7 @@ def submission(body: dict[str, Any]) -> Submission:
         body=body["body"],
         filled_in_ms=context.get("filled_in_ms"),
         honeypot=context.get("website_confirm") or "",
+        notify=body["notify"],
     )
 
 

@@ -282,6 +282,13 @@ class SubmissionIn(Request):
     author = fields.Nested(AuthorIn, required=True)
     body = Prose(least=1, most=MAX_BODY_CHARS, required=True, note="Markdown. The site may allow less.")
     context = fields.Nested(ContextIn, load_default=None, allow_none=True)
+    notify = Truth(
+        load_default=False,
+        metadata={
+            "description": "Tell the author of replies by email, where the site has `reply_notices` on. Needs "
+            "`author.email`, whose owner is asked first."
+        },
+    )
 
 
 class EditIn(Request):
