@@ -239,6 +239,8 @@ def _check_mail(settings: Settings) -> None:
         raise SettingsError(f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD go together. Set both or none.")
     if settings.smtp_user and security == "plain-text-on-the-network":
         raise SettingsError(f"{PREFIX}SMTP_PASSWORD would cross the network in the clear. Use 'starttls' or 'tls'.")
+    if not settings.public_url.isascii():
+        raise SettingsError(f"{PREFIX}PUBLIC_URL has to be ASCII where mail is sent: write its host as 'xn--...'.")
     if not settings.is_https and not _is_loopback(urlsplit(settings.public_url).hostname or ""):
         raise SettingsError(
             f"{PREFIX}PUBLIC_URL has to begin with https:// where mail is sent: it stands in the mails."

@@ -5,6 +5,7 @@ What a server says is read as a number alone: its words repeat addresses, and wo
 """
 
 import contextlib
+import http.client
 import ipaddress
 import smtplib
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,9 @@ from moderation.settings import Settings
 
 MAX_HEADER_CHARS = 200
 """The longest name or subject; what is longer is cut."""
+
+MAX_LINE_CHARS = 998
+"""RFC 5322, 2.1.1."""
 
 _BUSY = 421
 """RFC 5321, 4.2.1: the server closes the connection; it says nothing of the mail."""
@@ -49,9 +53,9 @@ class Mailer:
             client.send_message(message, self._settings.smtp_from, [letter.to])
 
     def _written(self, letter: Letter, message_id: str, now: datetime) -> EmailMessage:
-        message = EmailMessage(policy=SMTP)
-        message["From"] = Address(_one_line(letter.from_name), addr_spec=self._settings.smtp_from)
-        message["To"] = Address(addr_spec=letter.to)
+        message = EmailMessage(policy=_POLICY)
+        message["From"] = _address(self._settings.smtp_from, _one_line(letter.from_name))
+        message["To"] = _address(letter.to)
         message["Subject"] = _one_line(letter.subject)
         message["Date"] = now
         message["Message-ID"] = f"<{message_id}@{self._own_host}>"
@@ -60,7 +64,9 @@ class Mailer:
         if letter.stop_url is not None:
             message["List-Unsubscribe"] = f"<{letter.stop_url}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message.set_content(letter.text)
+        # As it is where that can be: a link that is cut into lines is whole again only for programs that know how.
+        is_plain = letter.text.isascii() and all(len(line) <= MAX_LINE_CHARS for line in letter.text.splitlines())
+        message.set_content(letter.text, cte="7bit" if is_plain else None)
         return message
 
     @contextlib.contextmanager
@@ -82,6 +88,18 @@ class Mailer:
                 client.quit()
         finally:
             client.close()
+
+
+class _Policy(EmailPolicy):
+    """The library's, but what programs read stays in one piece: it would write a long address as encoded words."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name in {"List-Unsubscribe", "Message-ID"}:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Policy(linesep="\r\n")
 
 
 class _Client(smtplib.SMTP):
@@ -147,7 +165,7 @@ def _worded(deadline: _Deadline) -> Iterator[None]:
         raise MailFailed(f"The mail server answered {error.smtp_code}.", is_of_server=True) from None
     except ssl.SSLCertVerificationError:
         raise MailFailed("The certificate of the mail server is not valid for its name.", is_of_server=True) from None
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, smtplib.SMTPException, http.client.HTTPException, ValueError) as error:
         raise MailFailed(_broken_off(error, deadline), is_of_server=True) from None
 
 
@@ -172,10 +190,18 @@ def _broken_off(error: Exception, deadline: _Deadline) -> str:
     return "The connection to the mail server broke off."
 
 
+def _address(text: str, name: str = "") -> Address:
+    local, _, domain = text.rpartition("@")
+    return Address(name, local, domain)
+
+
 def _one_line(text: str) -> str:
-    """Text for a header: what could end the line, or is not to be seen, is a blank; never longer than 200."""
+    """Text for a header: what could end the line, or is not to be seen, is a blank; never longer than 200.
+
+    The library decodes what looks like an encoded word (RFC 2047) in a value, and line breaks out of it.
+    """
     plain = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(plain.split())[:MAX_HEADER_CHARS]
+    return " ".join(plain.split())[:MAX_HEADER_CHARS].replace("=?", "= ?")
 
 
 def _greeting(host: str) -> str:

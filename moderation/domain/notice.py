@@ -6,6 +6,7 @@ no markup to break out of.
 
 import html
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ JITTER_SHARE = 0.1
 """A wait grows by up to this share, so that what failed together does not come back together."""
 
 EXCERPT_CHARS = 500
+QUOTE_CHARS = 72
 DAILY_AT_HOUR = 6
 """UTC."""
 
@@ -131,7 +133,8 @@ def reply_notice(
     *, to: str, site: str, name: str, body_html: str, page_url: str | None, stop_urls: "StopUrls"
 ) -> Letter:
     """News of a reply: who, the beginning of it, where it stands. A moderator has approved both, name and text."""
-    quoted = "\n".join(f"> {line}" for line in plain_text(body_html).splitlines())
+    wrapped = (line for long in plain_text(body_html).splitlines() for line in _wrapped(long))
+    quoted = "\n".join(f"> {line}".rstrip() for line in wrapped)
     where = ["", "Read it where it stands:", page_url] if page_url else []
     return Letter(
         to=to,
@@ -205,6 +208,10 @@ def trial(*, to: str, service: str) -> Letter:
         subject="A test of the mail settings",
         text=_lines(f"The comment moderation at {service} can send mail. There is nothing to do."),
     )
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, QUOTE_CHARS, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _of_site(waiting: Waiting, now: datetime, console_url: str) -> list[str]:

@@ -16,7 +16,7 @@ RHYTHMS = {"off": "not at all", "hourly": "every hour", "daily": "every day at 0
 
 TOLD = {
     "asked": {
-        "text": "A mail with a link is on its way to that address. Open it, and press the button there.",
+        "text": "A mail is on its way to that address. Open the link in it, and press the button there.",
         "bad": False,
     },
     "saved": {"text": "Saved.", "bad": False},
@@ -45,7 +45,7 @@ def change_notices() -> AnyResponse | str:
     is_removal = request.form.get("do") == "remove"
     _require_mail()
     try:
-        digests.change(
+        said = digests.change(
             parts(), _actor(), _me(), email="" if is_removal else email or None, digest=None if is_removal else digest
         )
     except Invalid as error:
@@ -54,7 +54,7 @@ def change_notices() -> AnyResponse | str:
         if error.status != 429:
             raise
         return _back(str(error.status))
-    return _back("removed" if is_removal else "asked" if email else "saved")
+    return _back("removed" if is_removal else "asked" if email and not said["confirmed"] else "saved")
 
 
 def _page(problems: dict[str, list[str]]) -> str:

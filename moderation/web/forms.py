@@ -151,7 +151,7 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
     nested: dict[str, Any] = {"thread": {}, "author": {}, "context": {}}
     for name, value in typed.items():
         if name == "return_to" or (
-            name != "comment" and value.strip() in ({""} if name != "comment_parent" else _NOTHING)
+            name != "comment" and value.strip() in (_NOTHING if name in {"comment_parent", "notify"} else {""})
         ):
             continue
         room, dot, field = FIELDS[name].partition(".")
