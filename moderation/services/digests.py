@@ -57,6 +57,8 @@ def change(
     wanted = None if digest is None else _digest(digest)
     now = parts.clock()
     with write() as session:
+        if moderators.moderator_by_id(session, moderator_id) is None:
+            raise NotFound("moderator")
         found = mailboxes.of_moderator(session, moderator_id, for_change=True)
         if email == "":
             _remove(session, found)
@@ -85,7 +87,7 @@ def _with_address(
         return found
     limits.hit(session, ASKED_BY_MODERATOR, f"mail:asked-by:{moderator_id.hex}", now)
     limits.hit(session, ASKED_OF_ADDRESS, address_key(parts, "asked", address), now)
-    digest = Digest.OFF if found is None else found.digest
+    digest = Digest.OFF.value if found is None else found.digest
     # A new row: links to confirm or to stop the old address are void, and nothing on its way goes to either of them.
     _remove(session, found)
     made_id = new_id()
