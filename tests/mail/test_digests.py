@@ -19,7 +19,7 @@ from moderation.services.parts import Parts
 from moderation.storage.db import read
 from moderation.storage.models import AuditLine, Mail, Mailbox
 from tests.conftest import make_people, submission_json
-from tests.mail.conftest import Keeper, links_in, text_of
+from tests.mail.conftest import links_in, text_of
 
 Send = Callable[[], list[Any]]
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -185,7 +185,6 @@ def test_digest_by_role_shows_own_sites_alone(
     send: Send,
     client: FlaskClient,
     clock: Any,
-    keeper: Keeper,
 ) -> None:
     clock.now = clock.now.replace(hour=1, minute=10, second=0)
     for name, role, site in (
@@ -361,6 +360,6 @@ def test_foreign_site_is_no_reason_to_be_told(
     assert send() == []
 
 
-def test_show_of_nobody_is_nothing(mail_parts: Parts, people: Any) -> None:
+def test_change_of_nobody_is_not_there(mail_parts: Parts, people: Any) -> None:
     with pytest.raises(NotFound):
         digests.change(mail_parts, CLI, uuid.uuid4(), email="x@example.org")
