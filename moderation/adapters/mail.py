@@ -47,7 +47,11 @@ class Mailer:
         Returns when the server has taken it. Raises ``MailFailed``: ``is_final`` where this mail is never to be taken,
         ``is_of_server`` where the server is away, or will not have us, and nothing was said of this mail.
         """
-        message = self._written(letter, message_id, now)
+        try:
+            message = self._written(letter, message_id, now)
+            message.as_bytes()
+        except Exception:  # noqa: BLE001 (the library has many; one such mail must not keep all others back)
+            raise MailFailed("The mail cannot be written.", is_final=True) from None
         deadline = _Deadline(self._settings.smtp_timeout_s)
         with _worded(deadline), self._connected(deadline) as client:
             client.send_message(message, self._settings.smtp_from, [letter.to])

@@ -16,7 +16,7 @@ from moderation.domain.notice import Digest, Letter, Waiting
 from moderation.errors import Bug, Conflict, Forbidden, Invalid, NotFound
 from moderation.services.notices import ASKED_OF_ADDRESS, address_key
 from moderation.services.parts import Parts
-from moderation.storage import audit, limits, mailboxes, mails, moderators
+from moderation.storage import audit, limits, mailboxes, mails, moderators, sites
 from moderation.storage.db import new_id, read, write
 from moderation.storage.mails import Leased
 from moderation.storage.models import Mailbox
@@ -279,7 +279,7 @@ def _waiting(session: Session, moderator_id: uuid.UUID) -> list[Waiting]:
     roles = moderators.roles_of(session, [moderator_id])[moderator_id]
     actor = Actor("moderator", str(moderator_id), person.name, {site: Role(role) for site, role in roles.items()})
     counted: dict[uuid.UUID, dict[str, mailboxes.SiteCount]] = {}
-    own = None if actor.sites is None else list(actor.sites)
+    own = sites.all_site_ids(session) if actor.sites is None else list(actor.sites)
     for row in mailboxes.waiting(session, own):
         needed = Role.ADMIN if row.state == State.ESCALATED else Role.MODERATOR
         if actor.may(row.site_id, needed):

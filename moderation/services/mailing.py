@@ -119,8 +119,7 @@ def _wanted(parts: Parts, leased: Leased) -> Letter | None:
         except RateLimited as error:
             mails.put_off(session, leased, now + timedelta(seconds=error.retry_after_s), counted=False)
             return None
-        for limit, key in limited:
-            limits.hit(session, limit, key, now)
+        notices.count(session, limited, now)
     return letter
 
 

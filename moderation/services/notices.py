@@ -5,6 +5,7 @@ question an address and site, with nothing in it that anybody typed. A link that
 is a POST with a signed token of its own purpose, which needs no session and has no address in it.
 """
 
+import contextlib
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
@@ -89,8 +90,7 @@ def _asked(
         "expires_at": now + notice.CONFIRM_WITHIN,
     }
     if subscriptions.add(session, values):
-        for limit, key in limited:
-            limits.hit(session, limit, key, now)
+        count(session, limited, now)
         mails.enqueue(session, mails.CONFIRM, [{"site_id": site.id, "subscription_id": made_id}], now)
     return subscriptions.of_address(session, site.id, email_index)
 
@@ -103,6 +103,13 @@ def is_below(session: Session, limited: Iterable[tuple[str, str]], now: datetime
     except RateLimited:
         return False
     return True
+
+
+def count(session: Session, limited: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Count one more of each; where two came at the same moment, both count, and none is refused any more."""
+    for limit, key in limited:
+        with contextlib.suppress(RateLimited):
+            limits.hit(session, limit, key, now)
 
 
 def address_key(parts: Parts, what: str, email: str) -> str:
@@ -148,7 +155,8 @@ def confirm(parts: Parts, token: str) -> dict[str, Any]:
     """An address's owner allows mails; a second time changes nothing. Raises ``NotFound`` for a link that is void."""
     with write() as session:
         found = _in_question(session, parts, token, for_change=True)
-        subscriptions.change(session, found.id, state=subscriptions.CONFIRMED, expires_at=None)
+        if found.state == subscriptions.ASKED:
+            subscriptions.change(session, found.id, state=subscriptions.CONFIRMED, expires_at=None)
         return _shown(session, found) | {"confirmed": True}
 
 

@@ -73,8 +73,8 @@ class SiteCount:
     newest: datetime
 
 
-def waiting(session: Session, site_ids: Sequence[uuid.UUID] | None) -> list[SiteCount]:
-    """What waits on these sites (None: on all), by site and state; ``approved`` are those that readers reported.
+def waiting(session: Session, site_ids: Sequence[uuid.UUID]) -> list[SiteCount]:
+    """What waits on these sites, by site and state; ``approved`` are those that readers reported.
 
     Walks the indexes of what waits: in proportion to that, not to the table.
     """
@@ -85,11 +85,9 @@ def waiting(session: Session, site_ids: Sequence[uuid.UUID] | None) -> list[Site
         (State.APPROVED, (literal_column("comments.reports > 0"),)),
     ):
         conditions = [literal_column(f"comments.state = '{state.value}'"), *more]
-        if site_ids is not None:
-            conditions.append(Comment.site_id.in_(site_ids))
         query = (
             select(Comment.site_id, func.count(), func.min(Comment.created_at), func.max(Comment.created_at))
-            .where(*conditions)
+            .where(Comment.site_id.in_(site_ids), *conditions)
             .group_by(Comment.site_id)
         )
         found += [(state.value, *row) for row in session.execute(query)]

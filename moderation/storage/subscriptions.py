@@ -33,9 +33,9 @@ class Watcher:
 
 
 def of_address(session: Session, site_id: uuid.UUID, email_index: bytes) -> Subscription | None:
-    """The subscription of an address on a site."""
+    """The subscription of an address on a site; it cannot go before the transaction ends, so that rows refer to it."""
     found = select(Subscription).where(Subscription.site_id == site_id, Subscription.email_index == email_index)
-    return session.scalar(found)
+    return session.scalar(found.with_for_update(read=True, key_share=True))
 
 
 def by_id(session: Session, subscription_id: uuid.UUID, *, for_change: bool = False) -> Subscription | None:

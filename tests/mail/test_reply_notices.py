@@ -1,6 +1,8 @@
 """Readers' notices of replies: asked first, sent at the approval, taken back in time, stopped by one request."""
 
 import re
+import secrets
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,12 +10,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from moderation.domain import notice
 from moderation.domain.actor import CLI
-from moderation.services import moderate, notices, sites
+from moderation.errors import Invalid
+from moderation.services import mailing, moderate, notices, sites
 from moderation.services.parts import Parts
+from moderation.services.submit import Client, Submission, submit_comment
 from moderation.storage import subscriptions, upkeep
 from moderation.storage.db import read, write
 from moderation.storage.models import Comment, Mail, Subscription, Watch
@@ -100,15 +106,44 @@ def test_question_holds_nothing_that_anybody_typed(submit: Post, send: Send, kee
     assert b"HOSTILE" not in keeper.raw[0] + keeper.raw[1]
     assert b"pills" not in keeper.raw[0] + keeper.raw[1]
 
-    def bare(raw: bytes) -> str:
-        text = re.sub(r"\?t=[^\s>]+", "?t=", raw.decode())
-        text = re.sub(r"(?m)^Message-ID: .*$", "Message-ID", text)
-        return text.replace("hostile@", "calm@")
-
     first, second = keeper.raw
     assert bare(first) == bare(second)
     assert calm["To"] == "calm@example.org"
     assert hostile["To"] == "hostile@example.org"
+
+
+def bare(raw: bytes) -> str:
+    """A mail without what is another one in each: the token, the id, the address."""
+    text = re.sub(r"\?t=[^\s>]+", "?t=", raw.decode())
+    text = re.sub(r"(?m)^(Message-ID|Date): .*$", "", text)
+    return re.sub(r"[a-z0-9]+@example\.org", "", text)
+
+
+TYPED = st.one_of(
+    st.text(min_size=1, max_size=80),
+    st.sampled_from(
+        [HOSTILE, "\r\nBcc: eve@evil.example", "=?utf-8?b?DQpCY2M6IGV2ZQ==?=", "https://evil.example/", "{site}%s"]
+    ),
+)
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=TYPED, body=TYPED, key=TYPED, title=TYPED)
+def test_question_is_the_same_whatever_was_typed(
+    mail_parts: Parts, people: Any, keeper: Keeper, clock: Any, name: str, body: str, key: str, title: str
+) -> None:
+    clock.move(days=1)  # past every limit
+    for typed in ((name, body, key, title), ("Ana", "A calm remark.", "calm", "Calm")):
+        email = f"{secrets.token_hex(8)}@example.org"
+        sent = Submission(typed[2], None, typed[3], None, typed[0], email, None, None, typed[1], notify=True)
+        try:
+            submit_comment(mail_parts, "news", sent, Client("203.0.113.7", "x"))
+        except Invalid:
+            return
+        mailing.send_due(mail_parts)
+        assert keeper.to[-1] == email
+    assert bare(keeper.raw[-2]) == bare(keeper.raw[-1])
 
 
 def test_answer_to_a_submission_is_the_same_whatever_is_known_of_the_address(
@@ -219,7 +254,7 @@ def test_undo_before_sending_sends_nothing_and_a_second_approval_does(
 ) -> None:
     made = submit(**answer_to(confirmed))
     decision = decide(made["id"]).get_json()["decision_id"]
-    moderate.undo(mail_parts, CLI, __import__("uuid").UUID(decision))
+    moderate.undo(mail_parts, CLI, uuid.UUID(decision))
     assert send() == []
     assert count(Mail) == 1  # the question's
     decide(made["id"])
