@@ -98,17 +98,20 @@ def _carry_out_one(parts: Parts, leased: Leased) -> bool:
 def _wanted(parts: Parts, leased: Leased) -> Letter | None:
     """The mail as it is to go out now; None where it is not, or not yet. Counts it for the limits."""
     now = parts.clock()
+    try:
+        with read() as session:
+            letter = _COMPOSERS[leased.kind](session, parts, leased)
+    except Bug:
+        _log.error("a mail cannot be written", kind=leased.kind, mail=str(leased.id))
+        with write() as session:
+            mails.give_up(session, leased, "Its address cannot be read: a key is missing.")
+        return None
     with write() as session:
         if not mails.is_held(session, leased):
             return None
-        try:
-            letter = _COMPOSERS[leased.kind](session, parts, leased)
-        except Bug:
-            _log.error("a mail cannot be written", kind=leased.kind, mail=str(leased.id))
-            mails.give_up(session, leased, "Its address cannot be read: a key is missing.")
-            return None
         if letter is None or now > leased.created_at + notice.STALE_AFTER:
             mails.drop(session, leased)
+            notices.forget_unasked(session, leased)
             return None
         limited = [(MAILS_TO_ADDRESS, notices.address_key(parts, "to", letter.to))]
         if leased.site_id is not None:

@@ -244,7 +244,6 @@ def question(session: Session, parts: Parts, leased: Leased) -> Letter | None:
     if found.expires_at is None or found.expires_at <= parts.clock():
         return None
     if not subscriptions.has_comment_in(session, found.id, _WANTED):
-        subscriptions.remove(session, found.id)  # and the next comment with this address may ask again
         return None
     confirm_token = parts.vault.sign(_CONFIRM, f"{found.id.hex}.{_stamp(found.asked_at)}")
     return notice.confirmation(
@@ -253,6 +252,14 @@ def question(session: Session, parts: Parts, leased: Leased) -> Letter | None:
         confirm_url=f"{parts.settings.public_url}/notices/confirm?t={confirm_token}",
         stop_url=_stop_url(parts, found.id),
     )
+
+
+def forget_unasked(session: Session, leased: Leased) -> None:
+    """After a question that was not sent: the address goes, and the next comment with it may ask again."""
+    if leased.kind == mails.CONFIRM and leased.subscription_id is not None:
+        found = subscriptions.by_id(session, leased.subscription_id, for_change=True)
+        if found is not None and found.state == subscriptions.ASKED:
+            subscriptions.remove(session, found.id)
 
 
 def reply(session: Session, parts: Parts, leased: Leased) -> Letter | None:

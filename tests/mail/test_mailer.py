@@ -1,5 +1,6 @@
 """The one file that speaks SMTP: what it writes, how it connects, what each answer means, and that it ends in time."""
 
+import contextlib
 import email
 import socket
 import ssl
@@ -190,7 +191,7 @@ def speaking() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
             try:
                 while True:
                     connection, _ = listener.accept()
-                    threading.Thread(target=speak, args=(connection,), daemon=True).start()
+                    threading.Thread(target=until_closed, args=(speak, connection), daemon=True).start()
             except OSError:
                 return
 
@@ -203,26 +204,24 @@ def speaking() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
         listener.close()
 
 
+def until_closed(speak: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    with connection, contextlib.suppress(OSError):
+        speak(connection)
+
+
 def silent(connection: socket.socket) -> None:
     time.sleep(30)
-    connection.close()
 
 
 def dripping(connection: socket.socket) -> None:
-    try:
-        for _ in range(300):
-            connection.sendall(b"2")
-            time.sleep(0.1)
-    except OSError:
-        return
+    for _ in range(300):
+        connection.sendall(b"2")
+        time.sleep(0.1)
 
 
 def endless(connection: socket.socket) -> None:
-    try:
-        while True:
-            connection.sendall(b"220-more of it\r\n" * 1_000)
-    except OSError:
-        return
+    while True:
+        connection.sendall(b"220-more of it\r\n" * 1_000)
 
 
 def silent_after_data(connection: socket.socket) -> None:
