@@ -49,7 +49,7 @@ class Mailer:
         """
         try:
             message = self._written(letter, message_id, now)
-            message.as_bytes()
+            message.as_bytes(policy=_POLICY.clone(utf8=not letter.to.isascii()))
         except Exception:  # noqa: BLE001 (the library has many; one such mail must not keep all others back)
             raise MailFailed("The mail cannot be written.", is_final=True) from None
         deadline = _Deadline(self._settings.smtp_timeout_s)
@@ -58,8 +58,8 @@ class Mailer:
 
     def _written(self, letter: Letter, message_id: str, now: datetime) -> EmailMessage:
         message = EmailMessage(policy=_POLICY)
-        message["From"] = _address(self._settings.smtp_from, _one_line(letter.from_name))
-        message["To"] = _address(letter.to)
+        message["From"] = _sender(self._settings.smtp_from, _one_line(letter.from_name))
+        message["To"] = letter.to
         message["Subject"] = _one_line(letter.subject)
         message["Date"] = now
         message["Message-ID"] = f"<{message_id}@{self._own_host}>"
@@ -95,14 +95,27 @@ class Mailer:
 
 
 class _Policy(EmailPolicy):
-    """The library's, but what programs read stays in one piece: it would write a long address as encoded words."""
+    """The library's, but headers that programs read are written as they are, and nothing is read into them.
+
+    It would decode what looks like an encoded word (RFC 2047) in an address that a reader typed, and let line breaks
+    out of it; and it would write a long address of a page as encoded words. An address with such a word is not
+    written at all: a receiver may be as obliging.
+    """
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        if name not in _AS_IT_IS:
+            return super().header_store_parse(name, value)
+        if not value.isprintable() or " " in value or (name == "To" and "=?" in value):
+            raise ValueError("what is, or may become, more than one header")
+        return name, value
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name in {"List-Unsubscribe", "Message-ID"}:
-            return f"{name}: {value}\r\n".encode("ascii")
+        if name in _AS_IT_IS:
+            return f"{name}: {value}\r\n".encode("utf-8" if self.utf8 else "ascii")
         return super().fold_binary(name, value)
 
 
+_AS_IT_IS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
 _POLICY = _Policy(linesep="\r\n")
 
 
@@ -126,8 +139,9 @@ class _Client(smtplib.SMTP):
         if self.file is None:
             self.file = _Wire(sock, self._deadline).makefile("rb")
         reply = super().getreply()
-        # For the handshake of STARTTLS, which the library begins by itself.
-        sock.settimeout(self._deadline.left_s())
+        # For the handshake of STARTTLS, which the library begins by itself. An answer that came is not late.
+        with contextlib.suppress(TimeoutError):
+            sock.settimeout(self._deadline.left_s())
         return reply
 
     def send(self, s: Any) -> None:
@@ -194,8 +208,8 @@ def _broken_off(error: Exception, deadline: _Deadline) -> str:
     return "The connection to the mail server broke off."
 
 
-def _address(text: str, name: str = "") -> Address:
-    local, _, domain = text.rpartition("@")
+def _sender(address: str, name: str) -> Address:
+    local, _, domain = address.rpartition("@")
     return Address(name, local, domain)
 
 

@@ -168,7 +168,7 @@ def keeper(mail_server: MailServer) -> Keeper:
 def with_mail(settings: Settings, port: int, **changes: Any) -> Settings:
     """Settings that send by a mail server of the tests."""
     return replace(
-        settings, **{"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_from": FROM, "smtp_timeout_s": 3.0, **changes}
+        settings, **{"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_from": FROM, "smtp_timeout_s": 10.0, **changes}
     )
 
 

@@ -271,7 +271,7 @@ def test_hanging_server_ends_at_the_deadline_and_the_mail_is_tried_again(
         hung = replace(mail_parts, settings=settings, mailer=Mailer(settings))
         started = time.monotonic()
         mailing.send_due(hung)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
     assert sorted((row.state, row.attempts) for row in rows()) == [("pending", 0), ("pending", 1)]
     assert {row.last_error for row in rows()} == {"", "The mail server did not answer in time."}
 
