@@ -215,7 +215,7 @@ def test_two_workers_send_each_mail_once(app: Flask, mail_parts: Parts, ask: Ask
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: len(keeper.to) >= 12)
+        wait_until(lambda: len(keeper.to) >= 12, 60)
     finally:
         stop.set()
         for thread in threads:
@@ -245,7 +245,7 @@ def test_worker_killed_in_the_middle_loses_no_mail(
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(settings))
         process.stdin.close()
-        wait_until(lambda: len(plain.keeper.to) >= 3, 30)
+        wait_until(lambda: len(plain.keeper.to) >= 3, 60)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
