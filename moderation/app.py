@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from moderation.adapters.mail import Mailer
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
 from moderation.adapters.sanitizer import Renderer
@@ -41,6 +42,7 @@ def create_app(
                 max_body_bytes=MAX_ANSWER_BYTES,
             )
         ),
+        mailer=Mailer(settings) if settings.has_mail else None,
         clock=clock,
     )
     routes.install(app)

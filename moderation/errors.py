@@ -17,7 +17,8 @@
     │   ├── StorageUnavailable
     │   └── OutboundFailed     a request to somebody else's server did not come to an answer
     │       ├── OutboundRefused    ... because the address is not one that we connect to
-    │       └── ScorerUnavailable  ... or to one that an external scorer should give
+    │       ├── ScorerUnavailable  ... or to one that an external scorer should give
+    │       └── MailFailed         ... or the mail server did not take a mail
     └── Bug                    a promise between our own parts was broken; 500
     SettingsError              refuses to start; names the setting
 
@@ -161,6 +162,18 @@ class ScorerUnavailable(OutboundFailed):
         self.asked = asked
         self.is_fault = is_fault
         self.wait_s = wait_s
+
+
+class MailFailed(OutboundFailed):
+    """The mail server did not take a mail.
+
+    ``is_final``: it never will. ``is_of_server``: it is away, or will not have us; that says nothing of this mail.
+    """
+
+    def __init__(self, detail: str, *, is_final: bool = False, is_of_server: bool = False) -> None:
+        super().__init__(detail)
+        self.is_final = is_final
+        self.is_of_server = is_of_server
 
 
 class Bug(ModerationError):

@@ -9,6 +9,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from environs import EnvError, FileAwareEnv, validate
+from limits import parse_many
 
 from moderation.errors import SettingsError
 
@@ -35,6 +37,14 @@ _KNOWN_DEFAULTS = (
     "insecure",
 )
 
+SMTP_SECURITY = ("starttls", "tls", "none", "plain-text-on-the-network")
+SMTPS_PORT = 465
+SUBMISSION_PORT = 587
+"""RFC 8314: TLS from the first byte, and STARTTLS."""
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII)
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -53,6 +63,15 @@ class Settings:
     webhook_timeout_s: float = 20.0
     scorer_allow_networks: tuple[Network, ...] = ()
     scorer_timeout_s: float = 20.0
+    smtp_host: str = ""
+    smtp_port: int = SUBMISSION_PORT
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_from: str = ""
+    smtp_timeout_s: float = 20.0
+    mail_rate: str = "500/hour"
+    mail_days: int = 30
     worker_threads: int = 8
     proxy_hops: int = 0
     sanitizer: str = "bleach"
@@ -73,6 +92,11 @@ class Settings:
     def is_https(self) -> bool:
         """Whether people reach the service by https, so that cookies can insist on it."""
         return self.public_url.startswith("https://")
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether the service sends mail; without, nothing that needs it is offered and no address is kept for it."""
+        return bool(self.smtp_host)
 
 
 def home_folder() -> Path:
@@ -101,6 +125,15 @@ def read_settings() -> Settings:
         webhook_timeout_s=read("WEBHOOK_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
         scorer_allow_networks=_networks("SCORER_ALLOW_NETWORKS", read("SCORER_ALLOW_NETWORKS", env.list, [])),
         scorer_timeout_s=read("SCORER_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
+        smtp_host=read("SMTP_HOST", env.str, ""),
+        smtp_port=read("SMTP_PORT", env.int, SUBMISSION_PORT, validate.Range(1, 65_535)),
+        smtp_security=read("SMTP_SECURITY", env.str, "starttls", validate.OneOf(SMTP_SECURITY)),
+        smtp_user=read("SMTP_USER", env.str, ""),
+        smtp_password=read("SMTP_PASSWORD", env.str, ""),
+        smtp_from=read("SMTP_FROM", env.str, ""),
+        smtp_timeout_s=read("SMTP_TIMEOUT_S", env.float, 20.0, validate.Range(1, 120)),
+        mail_rate=_rate("MAIL_RATE", read("MAIL_RATE", env.str, "500/hour")),
+        mail_days=read("MAIL_DAYS", env.int, 30, validate.Range(1, 365)),
         worker_threads=read("WORKER_THREADS", env.int, 8, validate.Range(1, 64)),
         proxy_hops=read("PROXY_HOPS", env.int, 0, validate.Range(0, 5)),
         sanitizer=read("SANITIZER", env.str, "bleach", validate.OneOf(["bleach", "nh3"])),
@@ -113,6 +146,8 @@ def read_settings() -> Settings:
         demo=read("DEMO", env.bool, False),
     )
     read.refuse_unknown_names()
+    if settings.has_mail:
+        _check_mail(settings)
     return settings
 
 
@@ -176,6 +211,52 @@ def _networks(name: str, values: list[str]) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(value.strip()) for value in values if value.strip())
     except ValueError as error:
         raise SettingsError(f"{PREFIX}{name}: {error}. Use e.g. '10.0.0.0/8,fd00::/8'.") from None
+
+
+def _rate(name: str, value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError:
+        raise SettingsError(f"{PREFIX}{name} is '{value}'. It is like '500/hour' or '100/hour;1000/day'.") from None
+    return value
+
+
+def _check_mail(settings: Settings) -> None:
+    """Refuse what could not send, or would send a password or a reader's address in the clear."""
+    security, is_here = settings.smtp_security, _is_loopback(settings.smtp_host)
+    if not (_HOST_NAME.fullmatch(settings.smtp_host) or _is_ip(settings.smtp_host)):
+        raise SettingsError(f"{PREFIX}SMTP_HOST is a host name or an address alone; the port is {PREFIX}SMTP_PORT.")
+    if not _ADDRESS.fullmatch(settings.smtp_from):
+        raise SettingsError(f"{PREFIX}SMTP_FROM is not an address like comments@news.example, which mails come from.")
+    if security == "none" and not is_here:
+        raise SettingsError(f"{PREFIX}SMTP_SECURITY is 'none', which is for a mail server on this machine alone.")
+    if (security, settings.smtp_port) in {("tls", SUBMISSION_PORT), ("starttls", SMTPS_PORT)}:
+        raise SettingsError(
+            f"{PREFIX}SMTP_PORT does not fit {PREFIX}SMTP_SECURITY: 'tls' has {SMTPS_PORT}, "
+            f"'starttls' {SUBMISSION_PORT}."
+        )
+    if bool(settings.smtp_user) != bool(settings.smtp_password):
+        raise SettingsError(f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD go together. Set both or none.")
+    if settings.smtp_user and security == "plain-text-on-the-network":
+        raise SettingsError(f"{PREFIX}SMTP_PASSWORD would cross the network in the clear. Use 'starttls' or 'tls'.")
+    if not settings.public_url.isascii():
+        raise SettingsError(f"{PREFIX}PUBLIC_URL has to be ASCII where mail is sent: write its host as 'xn--...'.")
+    if not settings.is_https and not _is_loopback(urlsplit(settings.public_url).hostname or ""):
+        raise SettingsError(
+            f"{PREFIX}PUBLIC_URL has to begin with https:// where mail is sent: it stands in the mails."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _key(name: str, value: str) -> bytes:

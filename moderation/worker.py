@@ -1,8 +1,9 @@
-"""The worker: a loop that leases deliveries, threads that send and settle; and the same beside it for external scorers.
+"""The worker: a loop that leases deliveries, threads that send and settle; and beside it one for external scorers and
+one for mail.
 
 A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread.
-Scorers have a loop and threads of their own, so that a slow one delays no delivery. What is leased when the process is
-killed comes back when its lease ends.
+Scorers have a loop and threads of their own, so that a slow one delays no delivery; mail has a loop of its own, which
+sends one mail after the other. What is leased when the process is killed comes back when its lease ends.
 """
 
 import os
@@ -18,7 +19,7 @@ import structlog
 from flask import Flask
 
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, scorings
+from moderation.services import deliver, digests, mailing, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -30,6 +31,9 @@ POLL_S = 0.5
 
 ASKING_THREADS = 8
 """How many external scorers' answers are waited for at the same time."""
+
+MAIL_POLL_S = 1.0
+"""Longest time between a mail and its first try, while no other is being sent."""
 
 BEAT_S = 5.0
 TIDY_S = 600.0
@@ -43,15 +47,20 @@ _log = structlog.get_logger("moderation.worker")
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Deliver, and ask external scorers, until ``stop`` is set; then finish what is being sent, for 10 s at most.
+    """Deliver, ask external scorers, send mail until ``stop`` is set; then finish what is being sent, for 10 s at most.
 
     Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
     work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
     """
-    asking = _Asking(app, stop)
-    asking.start()
+    beside: list[threading.Thread] = [_Asking(app, stop)]
+    if app.extensions["moderation"].mailer is not None:
+        beside.append(_Mailing(app, stop))
+    for thread in beside:
+        thread.start()
     _Worker(app, stop).loop()
-    asking.join(GRACE_S)
+    end = time.monotonic() + GRACE_S
+    for thread in beside:
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def stop_on_signals() -> threading.Event:
@@ -154,6 +163,7 @@ class _Worker:
         with write() as session:
             deleted += upkeep.delete_old_events(session, now - timedelta(days=self._parts.settings.event_days))
             deleted += upkeep.delete_stale_scorings(session)
+            deleted += upkeep.delete_old_mail(session, now, now - timedelta(days=self._parts.settings.mail_days))
             upkeep.refresh_plans(session)
         # A full batch: there may be more, which wait for the next turn of the loop.
         self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)
@@ -246,3 +256,41 @@ class _Asking(threading.Thread):
             _log.error("scoring failed", scorer=str(leased.scorer.id), error=type(error).__name__)
         finally:
             self._done.put(None)
+
+
+class _Mailing(threading.Thread):
+    """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__(name="mailing", daemon=True)
+        self._app = app
+        self._stop_asked = stop
+        self._parts: Parts = app.extensions["moderation"]
+        self._failures = 0
+
+    def run(self) -> None:
+        """Send until the worker is to stop. Never raises."""
+        with self._app.app_context():
+            while not self._stop_asked.is_set():
+                self._sleep(self._step())
+
+    def _step(self) -> float:
+        """Send what is due; returns how long to wait, in seconds."""
+        try:
+            digests.enqueue_due(self._parts)
+            leased = mailing.lease_due(self._parts)
+            is_there = mailing.carry_out(self._parts, leased, self._stop_asked.is_set)
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; leases end by themselves)
+            self._failures += 1
+            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            _log.error("mail not sent", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        if not is_there:
+            return mailing.REST_S
+        return 0.0 if leased else MAIL_POLL_S
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, POLL_S))

@@ -211,6 +211,14 @@ def test_read_settings_with_unknown_name_refuses(env: pytest.MonkeyPatch, name: 
         ("SCORER_ALLOW_NETWORKS", "127.0.0.1/8"),
         ("SCORER_TIMEOUT_S", "0"),
         ("SCORER_TIMEOUT_S", "61"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_PORT", "65536"),
+        ("SMTP_SECURITY", "ssl"),
+        ("SMTP_TIMEOUT_S", "0"),
+        ("SMTP_TIMEOUT_S", "121"),
+        ("MAIL_RATE", "much"),
+        ("MAIL_RATE", "none"),
+        ("MAIL_DAYS", "0"),
         ("WORKER_THREADS", "0"),
         ("WORKER_THREADS", "65"),
         ("WORKER_THREADS", "many"),
@@ -229,6 +237,67 @@ def test_read_settings_with_unknown_name_refuses(env: pytest.MonkeyPatch, name: 
 )
 def test_read_settings_with_value_out_of_range_refuses(env: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert refusal(env, name, value)
+
+
+MAIL = {"SMTP_HOST": "smtp.news.example", "SMTP_FROM": "comments@news.example", "PUBLIC_URL": "https://c.example"}
+
+
+def test_read_settings_of_mail_with_a_password_in_a_file(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("of the relay\n")
+    for name, value in {**MAIL, "SMTP_USER": "moderation", "SMTP_PASSWORD_FILE": str(tmp_path / "password")}.items():
+        env.setenv(PREFIX + name, value)
+    settings = read_settings()
+    assert settings.has_mail
+    assert (settings.smtp_port, settings.smtp_security, settings.smtp_password) == (587, "starttls", "of the relay")
+    assert "of the relay" not in repr(settings)
+
+
+@pytest.mark.usefixtures("env")
+def test_read_settings_without_a_mail_server_is_without_mail() -> None:
+    assert not read_settings().has_mail
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_HOST", "smtp.news.example:587"),
+        ("SMTP_HOST", "smtp://news.example"),
+        ("SMTP_HOST", "smtp news"),
+        ("SMTP_FROM", ""),
+        ("SMTP_FROM", "comments"),
+        ("SMTP_FROM", "The News <comments@news.example>"),
+        ("SMTP_FROM", "a@news.example\r\nBcc: b@news.example"),
+        ("SMTP_FROM", "jörg@news.example"),
+        ("SMTP_SECURITY", "none"),
+        ("SMTP_SECURITY", "tls"),
+        ("SMTP_PORT", "465"),
+        ("SMTP_USER", "moderation"),
+        ("SMTP_PASSWORD", "of the relay"),
+        ("PUBLIC_URL", "http://comments.example"),
+        ("PUBLIC_URL", "https://bücher.example"),
+    ],
+)
+def test_read_settings_of_mail_that_cannot_be_refuses(env: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for known, good in MAIL.items():
+        env.setenv(PREFIX + known, good)
+    read_settings()
+    said = refusal(env, name, value)
+    assert "of the relay" not in said
+
+
+def test_read_settings_never_sends_a_password_in_the_clear(env: pytest.MonkeyPatch) -> None:
+    for name, value in {**MAIL, "SMTP_SECURITY": "plain-text-on-the-network"}.items():
+        env.setenv(PREFIX + name, value)
+    assert read_settings().smtp_security == "plain-text-on-the-network"
+    env.setenv(PREFIX + "SMTP_USER", "moderation")
+    assert "SMTP_PASSWORD would cross" in refusal(env, "SMTP_PASSWORD", "of the relay")
+
+
+def test_read_settings_for_a_mail_server_on_this_machine_needs_no_tls(env: pytest.MonkeyPatch) -> None:
+    for host in ("localhost", "127.0.0.1", "::1"):
+        for name, value in {**MAIL, "SMTP_HOST": host, "SMTP_SECURITY": "none", "SMTP_PORT": "25"}.items():
+            env.setenv(PREFIX + name, value)
+        assert read_settings().smtp_security == "none"
 
 
 @pytest.mark.usefixtures("env")
@@ -287,7 +356,8 @@ def test_example_file_has_two_lines_of_prose_for_each_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["WEBHOOK_ALLOW_NETWORKS", "WEBHOOK_ALLOW_HTTP", "SCORER_ALLOW_NETWORKS", "PROXY_HOPS", "DEMO"]
+    "name",
+    ["WEBHOOK_ALLOW_NETWORKS", "WEBHOOK_ALLOW_HTTP", "SCORER_ALLOW_NETWORKS", "SMTP_SECURITY", "PROXY_HOPS", "DEMO"],
 )
 def test_example_file_calls_dangerous_settings_dangerous(name: str) -> None:
     (block,) = [block for block in EXAMPLE.read_text().split("\n\n") if f"#{PREFIX}{name}=" in block]

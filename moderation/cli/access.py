@@ -1,7 +1,7 @@
 """``moderation token`` and ``moderation moderator``: who may come in."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -133,6 +133,36 @@ def remove_moderator(name: str, site_key: str | None) -> None:
         else:
             accounts.change_moderator(parts, CLI, person["id"], roles={site_key: None})
     click.echo("Removed.")
+
+
+@moderator.command("set")
+@click.argument("name")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
+@json_option
+def set_moderator(name: str, pairs: Sequence[str], as_json: bool) -> None:
+    """Set where and how often the person NAME is told of what waits, by mail.
+
+    'email=ADDRESS' sends a mail with a link there, and nothing else before somebody presses the button behind it;
+    'email=' takes the address away. 'digest=off', 'digest=hourly' or 'digest=daily' says how often.
+    """
+    from moderation.services import accounts, digests
+
+    changes = dict(pair.partition("=")[::2] for pair in pairs)
+    unknown = sorted(set(changes) - {"email", "digest"})
+    if unknown or not all("=" in pair for pair in pairs):
+        raise click.UsageError("Give 'email=ADDRESS', 'digest=off|hourly|daily', or both.")
+    with installation() as parts:
+        person = accounts.find_moderator(parts, CLI, name)
+        said = digests.change(parts, CLI, person["id"], email=changes.get("email"), digest=changes.get("digest"))
+    if as_json:
+        print_json({"id": person["id"], "name": person["name"], **said})
+        return
+    if said["address"] is None:
+        click.echo(f"{shown(person['name'])} has no address.")
+        return
+    click.echo(f"{shown(person['name'])}: {said['digest']}, to {said['address']}.")
+    if not said["confirmed"]:
+        click.echo("The worker sends a mail with a link there. Nothing else is sent before it is confirmed.", err=True)
 
 
 @moderator.command("password")

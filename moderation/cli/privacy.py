@@ -32,7 +32,7 @@ def export(email: str, site_key: str) -> None:
             cursor = page["next"]
             if cursor is None:
                 break
-    print_json({"site": page["site"], "email": page["email"], "comments": found})
+    print_json({**{name: page[name] for name in ("site", "email", "notices")}, "comments": found})
 
 
 @privacy.command("erase")

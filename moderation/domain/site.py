@@ -33,6 +33,7 @@ class SiteSettings:
     edit_window_s: int = 900
     votes: bool = False
     reports: bool = True
+    reply_notices: bool = False
     submit_rate: str = "10/minute;100/hour"
     report_rate: str = "20/hour"
     vote_rate: str = "60/minute"

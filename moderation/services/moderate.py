@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from moderation.domain.actor import POLICY, Actor, Role
 from moderation.domain.comment import WAITING, Action, State, event_of, state_after
 from moderation.domain.policy import ATTRIBUTES, evidence_shown
+from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import CallerError, Conflict, Forbidden, Invalid, NotFound
 from moderation.scoring.repeats import similarity
-from moderation.services import events, learning
+from moderation.services import events, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
@@ -530,14 +531,17 @@ def _tell(session: Session, steps: Sequence[_Step], now: datetime) -> None:
     if not told:
         return
     names = threads.thread_names(session, {comment.thread_id for _, comment in told})
-    keys = sites.site_keys(session, {comment.site_id for _, comment in told})
-    for site_id in sorted(keys):
+    heads = sites.site_heads(session, {comment.site_id for _, comment in told})
+    for site_id in sorted(heads):
         of_site = [
             (event_type, names[comment.thread_id], comment)
             for event_type, comment in told
             if event_type is not None and comment.site_id == site_id
         ]
-        events.tell_all(session, site_id, keys[site_id], of_site, now)
+        events.tell_all(session, site_id, heads[site_id].key, of_site, now)
+        if site_settings(heads[site_id].settings).reply_notices:
+            public = [comment for _, _, comment in of_site if comment.state == State.APPROVED.value]
+            notices.tell_of_replies(session, public, now)
 
 
 def _counts(

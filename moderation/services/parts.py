@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from moderation.adapters.mail import Mailer
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
 from moderation.adapters.sanitizer import Renderer
@@ -31,4 +32,5 @@ class Parts:
     pipeline: Pipeline
     sender: Sender
     scorers: Client
+    mailer: Mailer | None = None
     clock: Clock = utc_now

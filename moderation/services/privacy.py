@@ -17,14 +17,14 @@ from moderation.domain.identity import canonical_email
 from moderation.domain.site import site_settings
 from moderation.errors import Conflict, Invalid
 from moderation.scoring.repeats import bands
-from moderation.services import events
+from moderation.services import events, notices
 from moderation.services.listing import id_after
 from moderation.services.parts import Parts
 from moderation.services.sites import audit_line, site_for
 from moderation.services.submit import DELETED_AVATAR, empty_comment, fresh, thread_of
-from moderation.storage import comments, decisions, people, threads
+from moderation.storage import comments, decisions, people, subscriptions, threads
 from moderation.storage.db import read, write
-from moderation.storage.models import Comment, Decision, Site
+from moderation.storage.models import Comment, Decision, Site, Subscription
 
 PAGE = 100
 ERASED_NAME = "[deleted]"
@@ -38,7 +38,7 @@ _SHOWN = 1_000
 def export_person(
     parts: Parts, actor: Actor, site_key: str, email: str, *, cursor: str | None = None
 ) -> dict[str, Any]:
-    """A page of all that a site keeps of a person: ``{"site", "email", "comments", "next"}``, comments by age.
+    """A page of all that a site keeps of a person: ``{"site", "email", "notices", "comments", "next"}``.
 
     For admins; the first page leaves a line in the audit log, without the address. Other people's names are not in it.
     Raises ``Invalid`` for what is no address, ``NotFound``, ``Forbidden``.
@@ -53,6 +53,7 @@ def export_person(
         answer = {
             "site": site.key,
             "email": address,
+            "notices": _notices(subscriptions.of_address(session, site.id, index)),
             "comments": _shown_all(session, page),
             "next": page[-1].id.hex if len(rows) > PAGE else None,
         }
@@ -100,6 +101,7 @@ def erase_person(
             erased += 1
             done(1)
     with write() as session:
+        subscriptions.forget_address(session, site.id, index)
         audit_line(parts, session, actor, site, "privacy.erase", "person", "", {"comments": erased})
         left = people.count_comments_of_email(session, site.id, index)
     return {"erased": erased, "left": left}
@@ -146,6 +148,7 @@ def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, no
         comments.add_bands(session, site.id, comment.id, bands(comment.sketch or b""))
     comments.forget_revisions(session, comment)
     events.forget_comment(session, comment.id)
+    notices.forget_comment(session, comment.id)
     changed = fresh(session, site.id, comment.id)
     if comment.shown:
         threads.touch_thread(session, comment.thread_id)
@@ -204,6 +207,11 @@ def _shown_all(session: Session, page: list[Comment] | Any) -> list[dict[str, An
             }
         )
     return shown
+
+
+def _notices(kept: Subscription | None) -> dict[str, Any] | None:
+    """Whether the address is asked, or told, of replies; the address itself is the one that was asked for."""
+    return None if kept is None else {"state": kept.state, "asked_at": kept.asked_at, "until": kept.expires_at}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from moderation.scoring.repeats import bands
-from moderation.services import asking, events, idempotency, learning, sign_on
+from moderation.services import asking, events, idempotency, learning, notices, sign_on
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge
 from moderation.services.parts import Parts
@@ -66,6 +66,7 @@ class Submission:
     filled_in_ms: int | None = None
     honeypot: str = ""
     sso: str | None = None
+    notify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def submit_comment(
         settings = site_settings(site.settings)
         person = sign_on.signed_on(session, parts, site, settings, submission.sso)
         clean = _cleaned(parts, site, submission, settings, person)
+        if submission.notify:
+            _check_notify(parts, site, clean)
         draft = _draft(session, parts, site, submission, clean, client)
         judged = judge(session, parts, site, settings, draft)
         may_ask = judged.asks_now and not idempotency.is_known(session, parts, f"public:{site.key}", idem)
@@ -125,6 +128,8 @@ def submit_comment(
         if comment.state != State.PENDING.value:
             apply_policy(session, site, thread, comment, judged.verdict.reasons[0], comment.created_at)
         asking.ask_later(session, comment, judged)
+        if submission.notify and clean.email:
+            notices.watch(session, parts, site, comment, clean.email, draft.network_key)
         answer = _answer(parts, site, comment, author_id)
         idempotency.settle(session, parts, reservation, answer)
         if comment.state != State.PENDING.value:
@@ -201,6 +206,13 @@ def _as_signed(problems: dict[str, list[str]]) -> dict[str, list[str]]:
         else messages
         for path, messages in problems.items()
     }
+
+
+def _check_notify(parts: Parts, site: Site, clean: _Clean) -> None:
+    if not notices.offers(parts, site):
+        raise Invalid({"notify": ["This site sends no notices of replies."]})
+    if not clean.email:
+        raise Invalid({"author.email": ["It is required for notices of replies. It will not be published."]})
 
 
 def _line(problems: dict[str, list[str]], field: str, raw: str, limit: int, *, required: bool = False) -> str:
@@ -417,6 +429,8 @@ def apply_policy(session: Session, site: Site, thread: Thread, comment: Comment,
     tallies.count(session, site.id, now.date(), state.value)
     if state is State.APPROVED:
         comments.refresh_shown(session, comment.id, State.PENDING)
+        if site_settings(site.settings).reply_notices:
+            notices.tell_of_replies(session, [comment], now)
     events.tell(session, _POLICY_EVENTS[state], site.key, thread, comment, now)
 
 
@@ -565,6 +579,7 @@ def empty_comment(session: Session, parts: Parts, site: Site, comment: Comment, 
         comments.count_for_author(session, comment.author_id, before, State.DELETED)
     comments.forget_name(session, comment.author_id)
     events.forget_comment(session, comment.id)
+    notices.forget_comment(session, comment.id)
     comments.refresh_shown(session, comment.id, before)
     changed = fresh(session, site.id, comment.id)
     tallies.count(session, site.id, now.date(), "deleted")

@@ -671,6 +671,107 @@ class Attempt(Base):
     __table_args__ = (_at_most("snippet", 1000),)
 
 
+class Subscription(Base):
+    """An address that may be told of replies on one site.
+
+    ``asked``: it was typed, and waits for a click in the mailbox. ``confirmed``: its owner clicked. ``stopped``: its
+    owner wants none; the address is gone, and the index keeps anybody from asking it again. It is deleted at
+    ``expires_at``.
+    """
+
+    __tablename__ = "subscriptions"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    email_index: Mapped[bytes] = mapped_column(LargeBinary)
+    email_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(10), default="asked")
+    asked_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[datetime | None] = mapped_column(Utc, index=True)
+    __table_args__ = (
+        UniqueConstraint("site_id", "email_index"),
+        UniqueConstraint("site_id", "id"),
+        _one_of("state", ("asked", "confirmed", "stopped")),
+        CheckConstraint("(state = 'stopped') = (email_sealed IS NULL)", name="email_sealed"),
+    )
+
+
+class Watch(Base):
+    """A comment whose author wants to be told of replies to it."""
+
+    __tablename__ = "watches"
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[uuid.UUID] = mapped_column(Id)
+    subscription_id: Mapped[uuid.UUID] = mapped_column(Id, index=True)
+    __table_args__ = (
+        _of_comment(),
+        ForeignKeyConstraint(
+            ["site_id", "subscription_id"], ["subscriptions.site_id", "subscriptions.id"], ondelete="CASCADE"
+        ),
+    )
+
+
+class Mailbox(Base):
+    """Where a moderator wants to be told of what waits, and how often. Asked before anything but the question is sent.
+
+    ``due_at``: when the next digest is to be made; ``told``: a hash of what the last one told.
+    """
+
+    __tablename__ = "mailboxes"
+    id: Mapped[uuid.UUID] = _key()
+    moderator_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("moderators.id", ondelete="CASCADE"), unique=True)
+    email_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(String(10), default="off")
+    asked_at: Mapped[datetime] = mapped_column(Utc)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
+    due_at: Mapped[datetime | None] = mapped_column(Utc)
+    told: Mapped[bytes | None] = mapped_column(LargeBinary)
+    __table_args__ = (_one_of("digest", ("off", "hourly", "daily")),)
+
+
+class Mail(Base):
+    """A mail on its way, or sent. It holds neither an address nor a text: both are looked up when it is sent.
+
+    Leased by a worker, and settled only by the holder of the lease. ``comment_id`` is the reply that is told of.
+    """
+
+    __tablename__ = "mails"
+    id: Mapped[uuid.UUID] = _key()
+    kind: Mapped[str] = mapped_column(String(10))
+    site_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    subscription_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    comment_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    mailbox_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("mailboxes.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(Utc)
+    lease_token: Mapped[uuid.UUID | None] = mapped_column(Id)
+    leased_until: Mapped[datetime | None] = mapped_column(Utc)
+    last_error: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(Utc, index=True)
+    __table_args__ = (
+        _of_comment(),
+        ForeignKeyConstraint(
+            ["site_id", "subscription_id"], ["subscriptions.site_id", "subscriptions.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("subscription_id", "comment_id"),
+        _one_of("kind", ("confirm", "reply", "address", "digest")),
+        _one_of("state", ("pending", "sent", "failed")),
+        Index(
+            "ix_mails_due",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_mails_comment",
+            "comment_id",
+            sqlite_where=text("comment_id IS NOT NULL"),
+            postgresql_where=text("comment_id IS NOT NULL"),
+        ),
+    )
+
+
 class IdempotencyKey(Base):
     """The first answer to a POST with an ``Idempotency-Key``; ``answer`` is sealed, since it may hold tokens."""
 

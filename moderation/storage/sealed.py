@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from moderation.storage.models import Comment, Endpoint, ScorerRow, SignOnKey
+from moderation.storage.models import Comment, Endpoint, Mailbox, ScorerRow, SignOnKey, Subscription
 
 COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("comments", "email_sealed"): Comment.email_sealed,
@@ -19,6 +19,8 @@ COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("endpoints", "previous_sealed"): Endpoint.previous_sealed,
     ("scorers", "secret_sealed"): ScorerRow.secret_sealed,
     ("sign_on_keys", "key_sealed"): SignOnKey.key_sealed,
+    ("subscriptions", "email_sealed"): Subscription.email_sealed,
+    ("mailboxes", "email_sealed"): Mailbox.email_sealed,
 }
 """Every sealed column that lasts, by the names that are part of its associated data."""
 
@@ -45,7 +47,8 @@ def sealed_values(session: Session, place: tuple[str, str], limit: int, after: u
     """Up to ``limit`` values of a column, by id, after the row ``after``."""
     column = COLUMNS[place]
     table = column.class_
-    query = select(table.id, table.site_id, column).where(column.is_not(None)).order_by(table.id).limit(limit)
+    site_id = getattr(table, "site_id", null())
+    query = select(table.id, site_id, column).where(column.is_not(None)).order_by(table.id).limit(limit)
     rows = session.execute(query if after is None else query.where(table.id > after))
     return [Sealed(row_id, site_id or NO_SITE, value) for row_id, site_id, value in rows]
 

@@ -12,6 +12,9 @@ from moderation.errors import Conflict
 from moderation.storage.models import Site, Thread
 
 _BY_KEY = select(Site).where(Site.key == bindparam("of"))
+_HEADS = select(Site.__table__.c.id, Site.__table__.c.key, Site.__table__.c.settings).where(
+    Site.__table__.c.id.in_(bindparam("ids", expanding=True))
+)
 _KEYS = select(Site.__table__.c.id, Site.__table__.c.key).where(
     Site.__table__.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -48,6 +51,11 @@ def list_sites(
 def site_keys(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The keys of the sites with these ids."""
     return {id: key for id, key in session.execute(_KEYS, {"ids": list(ids)})}
+
+
+def site_heads(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Any]:
+    """The ``key`` and the stored ``settings`` of the sites with these ids."""
+    return {row.id: row for row in session.execute(_HEADS, {"ids": list(ids)})}
 
 
 def all_site_ids(session: Session) -> list[uuid.UUID]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from moderation.storage import outbox, scorings
+from moderation.storage import mails, outbox, scorings, subscriptions
 from moderation.storage.db import is_postgres
 from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
 
@@ -49,6 +49,11 @@ def delete_expired(session: Session, now: datetime) -> int:
 def delete_old_events(session: Session, before: datetime) -> int:
     """Delete a batch of events from before a time that are on their way to nowhere any more; how many these were."""
     return outbox.delete_events_before(session, before, BATCH)
+
+
+def delete_old_mail(session: Session, now: datetime, before: datetime) -> int:
+    """Delete a batch each of mails from before a time, and of subscriptions whose time is over; how many these were."""
+    return mails.delete_before(session, before, BATCH) + subscriptions.delete_expired(session, now, BATCH)
 
 
 def delete_stale_scorings(session: Session) -> int:

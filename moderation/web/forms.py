@@ -37,6 +37,7 @@ FIELDS = {
     "thread_url": "thread.url",
     "thread_title": "thread.title",
     "website_confirm": "context.website_confirm",
+    "notify": "notify",
     "return_to": "return_to",
 }
 """Names of the common reply form, and the fields of the JSON submission that they stand for."""
@@ -53,6 +54,7 @@ LABELS = {
     "thread.key": "The article",
     "thread.url": "The article's address",
     "thread.title": "The article's title",
+    "notify": "Notices of replies",
 }
 _NOTHING = {"", "0"}
 _WAITS = "comment=pending"
@@ -76,6 +78,10 @@ _DOC = {
                         "thread_title": {"type": "string", "maxLength": 500},
                         "author_token": {"type": "string", "maxLength": 512},
                         "website_confirm": {"type": "string", "description": "The honeypot: people leave it empty."},
+                        "notify": {
+                            "type": "string",
+                            "description": "Not empty, as from a ticked box: tell the author of replies by email.",
+                        },
                         "return_to": {
                             "type": "string",
                             "description": "Where to go afterwards, on one of the site's own origins.",
@@ -155,12 +161,14 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
     nested: dict[str, Any] = {"thread": {}, "author": {}, "context": {}}
     for name, value in typed.items():
         if name == "return_to" or (
-            name != "comment" and value.strip() in ({""} if name != "comment_parent" else _NOTHING)
+            name != "comment" and value.strip() in (_NOTHING if name in {"comment_parent", "notify"} else {""})
         ):
             continue
         room, dot, field = FIELDS[name].partition(".")
         if dot:
             nested[room][field] = value
+        elif name == "notify":
+            nested[name] = True
         else:
             nested[room] = value
     if "url" not in nested["thread"] and (page := own_page(typed)):

@@ -136,6 +136,7 @@ def submission(body: dict[str, Any]) -> Submission:
         filled_in_ms=context.get("filled_in_ms"),
         honeypot=context.get("website_confirm") or "",
         sso=body["author"]["sso"],
+        notify=body["notify"],
     )
 
 

@@ -8,6 +8,7 @@ from moderation.web import (
     admin_api,
     console,
     console_learned,  # noqa: F401 - its pages are the console's
+    console_notices,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     docs,
     feeds,
@@ -17,6 +18,7 @@ from moderation.web import (
     json_bodies,
     learned_api,
     logs,
+    notices,
     pages,
     privacy_api,
     problems,
@@ -49,6 +51,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(docs.pages)
     app.register_blueprint(pages.pages)
     app.register_blueprint(widget.widget)
+    app.register_blueprint(notices.pages)
     app.register_blueprint(console.console)
     if parts.settings.demo:
         app.register_blueprint(demo_views.blueprint(parts.settings.home, parts.settings.public_url))

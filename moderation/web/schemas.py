@@ -299,6 +299,13 @@ class SubmissionIn(Request):
     author = fields.Nested(AuthorIn, required=True)
     body = Prose(least=1, most=MAX_BODY_CHARS, required=True, note="Markdown. The site may allow less.")
     context = fields.Nested(ContextIn, load_default=None, allow_none=True)
+    notify = Truth(
+        load_default=False,
+        metadata={
+            "description": "Tell the author of replies by email, where the site has `reply_notices` on. Needs "
+            "`author.email`, whose owner is asked first."
+        },
+    )
 
 
 class EditIn(Request):
@@ -1429,11 +1436,20 @@ class PersonComment(Schema):
     address_shown = fields.List(fields.Nested(AddressShown), required=True)
 
 
+class PersonNotices(Schema):
+    """Whether the address is told of replies."""
+
+    state = _choice(("asked", "confirmed", "stopped"), required=True)
+    asked_at = Time(required=True)
+    until = Time(required=True, allow_none=True)
+
+
 class PersonOut(Schema):
     """A page of what a site keeps of a person."""
 
     site = fields.String(required=True)
     email = fields.String(required=True)
+    notices = fields.Nested(PersonNotices, required=True, allow_none=True)
     comments = fields.List(fields.Nested(PersonComment), required=True)
     next = fields.String(required=True, allow_none=True)
 

@@ -14,8 +14,8 @@ from moderation.errors import Bug
 from moderation.services import deliver, keys
 from moderation.services.parts import Parts
 from moderation.storage import sealed
-from moderation.storage.db import read, write
-from moderation.storage.models import Comment
+from moderation.storage.db import new_id, read, write
+from moderation.storage.models import Comment, Mailbox, Moderator, Subscription
 
 NEW = ("k2", bytes(range(32)))
 
@@ -56,6 +56,30 @@ def test_reseal_puts_everything_under_the_new_key(
         row = sealed.sealed_values(session, ("comments", "email_sealed"), 1, None)[0]
     place = {"table": "comments", "column": "email_sealed", "row_id": row.row_id, "site_id": row.site_id}
     assert alone.open(row.value, **place) == b"ana@example.org"
+
+
+def test_reseal_covers_the_addresses_of_readers_and_moderators_who_are_told_by_mail(
+    rotated: Parts, parts: Parts, people: Any
+) -> None:
+    now = parts.clock()
+    with write() as session:
+        reader, box, person = new_id(), new_id(), new_id()
+        session.add(Moderator(id=person, name="mira", password_hash="", created_at=now))
+        session.flush()
+        for table, row_id, site_id in (("subscriptions", reader, people.site_id), ("mailboxes", box, sealed.NO_SITE)):
+            value = parts.vault.seal(b"a@b.example", table=table, column="email_sealed", row_id=row_id, site_id=site_id)
+            if table == "subscriptions":
+                subscription = {"site_id": site_id, "email_index": b"i", "email_sealed": value, "asked_at": now}
+                session.add(Subscription(id=reader, **subscription))
+            else:
+                session.add(Mailbox(id=box, moderator_id=person, email_sealed=value, asked_at=now))
+    assert keys.reseal(rotated, CLI) == {"resealed": 2, "checked": 2}
+    alone = Vault(replace(rotated.settings, encryption_keys=(NEW,)))
+    with read() as session:
+        for table in ("subscriptions", "mailboxes"):
+            (row,) = sealed.sealed_values(session, (table, "email_sealed"), 9, None)
+            place = {"table": table, "column": "email_sealed", "row_id": row.row_id, "site_id": row.site_id}
+            assert alone.open(row.value, **place) == b"a@b.example"
 
 
 def test_reseal_never_brings_back_what_was_erased_meanwhile(rotated: Parts, submit: Callable[..., Any]) -> None:

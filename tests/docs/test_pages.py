@@ -13,7 +13,7 @@ from moderation import gunicorn_conf
 from moderation.adapters import passwords, safe_http
 from moderation.adapters.scorers import client, reading
 from moderation.cli import main
-from moderation.domain import identity, scorer, webhook
+from moderation.domain import identity, notice, scorer, webhook
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.scorer import Kind
 from moderation.domain.site import SiteSettings, setting_names
@@ -24,7 +24,9 @@ from moderation.services import (
     accounts,
     deliver,
     idempotency,
+    mailing,
     moderate,
+    notices,
     scorers,
     scorings,
     sites,
@@ -209,6 +211,9 @@ def test_tell_limits_as_they_are() -> None:
             f"each brings up to {threads.REPLIES_PER_ROOT} replies",
             f"first answer again for {hours(idempotency.KEPT)} hours",
             f"Up to {threads.MAX_COUNTED_THREADS} a page and site",
+            f"nor above {times(notices.ASKED_OF_ADDRESS)} questions a day to one address, "
+            f"{times(notices.ASKED_BY_NETWORK)} an hour from one network, "
+            f"and {times(notices.ASKED_BY_SITE)} an hour from one site",
         ],
         "webhooks.md": [
             f"at most {deliver.MAX_ENDPOINTS} endpoints",
@@ -234,8 +239,15 @@ def test_tell_limits_as_they_are() -> None:
         "operate.md": [
             f"heard of within {health.HEARTBEAT_LIMIT.seconds} s",
             f"is being answered has {gunicorn_conf.graceful_timeout} seconds",
+            f"there are {len(notice.WAITS_S) + 1} tries in about {sum(notice.WAITS_S) // 3600} hours",
+            f"after {notice.STALE_AFTER.days} days it is dropped",
+            f"for {mailing.REST_S:.0f} seconds at a time",
+            f"at most {times(mailing.MAILS_TO_ADDRESS)} mails an hour",
         ],
         "privacy.md": [
+            f"| {notice.CONFIRM_WITHIN.days} days, unless its owner confirms it",
+            f"| {notice.STOPPED_FOR.days} days, in which nobody can have it asked again",
+            f"{Settings.__dataclass_fields__['mail_days'].default} days, `MODERATION_MAIL_DAYS`",
             f"/{identity.IPV4_PREFIX} of IPv4, /{identity.IPV6_PREFIX} of IPv6",
             f"the first {accounts.HINT_CHARS} characters",
             f"({Settings.__dataclass_fields__['session_hours'].default} hours, `MODERATION_SESSION_HOURS`)",
@@ -251,6 +263,11 @@ def test_read_rules_in_yaml_shown_are_rules() -> None:
     """The example of rules is taken as it stands."""
     (example,) = blocks(ROOT / "docs/moderate.md", "yaml")
     assert len(automod_reader.read_automod(example).rules) == 3
+
+
+def times(limit: str) -> int:
+    """How often, by the first part of a rate limit."""
+    return int(limit.partition("/")[0])
 
 
 def hours(time: timedelta) -> int:

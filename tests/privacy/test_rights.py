@@ -13,8 +13,8 @@ from moderation.domain.actor import CLI
 from moderation.services import deliver, privacy
 from moderation.services.parts import Parts
 from moderation.storage import audit
-from moderation.storage.db import read
-from moderation.storage.models import Author, Comment, Event, Revision, SignalRow
+from moderation.storage.db import new_id, read, write
+from moderation.storage.models import Author, Comment, Event, Revision, SignalRow, Subscription
 from tests.conftest import People
 
 ANA = {"name": "Ana Kovac", "email": "Ana@Example.org", "url": "https://ana.example"}
@@ -178,10 +178,24 @@ def test_erase_takes_the_tie_to_whom_the_site_vouched_for(
     with app.app_context(), read() as session:
         author = session.scalars(sa.select(Author)).first()
         assert author is not None
-    from moderation.storage.db import write
-
     with write() as session:
         session.execute(sa.update(Author).where(Author.id == author.id).values(person_key=b"p" * 16))
     ask(client, people, "erase")
     with read() as session:
         assert all(row.person_key is None for row in session.scalars(sa.select(Author)))
+
+
+def test_notices_of_replies_are_told_and_erased_with_the_person(
+    client: FlaskClient, people: People, parts: Parts
+) -> None:
+    index, own = parts.vault.blind_index(people.site_id, EMAIL), new_id()
+    place = {"table": "subscriptions", "column": "email_sealed", "row_id": own, "site_id": people.site_id}
+    sealed = parts.vault.seal(EMAIL.encode(), **place)
+    kept = {"id": own, "site_id": people.site_id, "email_index": index, "email_sealed": sealed, "state": "confirmed"}
+    with write() as session:
+        session.add(Subscription(**kept, asked_at=parts.clock()))
+    assert ask(client, people, "export").get_json()["notices"]["state"] == "confirmed"
+    assert ask(client, people, "erase").get_json() == {"erased": 0, "left": 0}
+    assert ask(client, people, "export").get_json()["notices"] is None
+    with read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Subscription)) == 0
