@@ -4,7 +4,7 @@ import hashlib
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,25 @@ class Page:
     cache_control: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one page of a thread is written from: its list, and what a page for people says beside it.
+
+    ``url`` is the thread's own, of whatever origin; None before anything is public. ``answered``: the id and name of
+    the shown comment that a reply is to be written to.
+    """
+
+    listed: dict[str, Any]
+    url: str | None
+    takes_replies: bool
+    answered: tuple[uuid.UUID, str] | None
+    origins: tuple[str, ...]
+    settings: SiteSettings
+
+
+Write = Callable[[Reading], bytes]
+
+
 def list_comments(
     parts: Parts,
     site_key: str,
@@ -60,13 +79,35 @@ def list_comments(
     The ETag is strong and changes with every change that a reader could see, and only then; a 304 costs two small
     queries. Raises ``NotFound`` for an unknown site, ``Invalid`` for a sort, limit or cursor that does not fit.
     """
+    return written_list(
+        parts, site_key, thread_key, _as_json, sort=sort, limit=limit, cursor=cursor, if_none_match=if_none_match
+    )
+
+
+def written_list(
+    parts: Parts,
+    site_key: str,
+    thread_key: str,
+    write: Write,
+    *,
+    form: Sequence[str] = (),
+    reply_to: uuid.UUID | None = None,
+    sort: str = "oldest",
+    limit: int = 50,
+    cursor: str | None = None,
+    if_none_match: str | None = None,
+) -> Page:
+    """The same in the form that ``write`` gives it. ``form`` is all that its bytes depend on beside the list.
+
+    A ``reply_to`` that is no shown comment of the thread counts as none.
+    """
     _check(sort, limit)
     thread_key = normalise_line(thread_key, "thread")
     with read() as session:
         site = known_site(session, site_key)
         thread = _public_thread(session, site.id, thread_key)
         listing = _listing(site.id, thread_key, sort)
-        etag = _etag(site, thread, listing, str(limit), cursor or "")
+        etag = _etag(site, thread, listing, str(limit), cursor or "", *form, *([str(reply_to)] if reply_to else ()))
         cache = _cache_control(parts)
         if matches(if_none_match, etag):
             return Page(etag, None, cache)
@@ -74,10 +115,50 @@ def list_comments(
         if known is not None:
             return Page(etag, known, cache)
         body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
-    finished = orjson.dumps(body)
-    if thread is not None:  # else anybody could push out what is read, with names of threads that are not there
+        reading = _reading(session, site, thread, reply_to, body)
+    finished = write(reading)
+    # Else anybody could push out what is read, with names of threads that are not there, or a form for each comment.
+    if thread is not None and reply_to is None:
         _finished.keep(etag, finished)
     return Page(etag, finished, cache)
+
+
+def reply_form(parts: Parts, site_key: str, thread_key: str, parent_id: uuid.UUID | None) -> Reading:
+    """What a form for a reply needs to know, without the list. Raises ``NotFound`` for an unknown site."""
+    with read() as session:
+        site = known_site(session, site_key)
+        thread = _public_thread(session, site.id, thread_key)
+        return _reading(session, site, thread, parent_id, {})
+
+
+def _as_json(reading: Reading) -> bytes:
+    return orjson.dumps(reading.listed)
+
+
+def _reading(
+    session: Session, site: Site, thread: Thread | None, reply_to: uuid.UUID | None, listed: dict[str, Any]
+) -> Reading:
+    settings = site_settings(site.settings)
+    return Reading(
+        listed=listed,
+        url=thread.url if thread else None,
+        takes_replies=thread.open if thread else settings.open_threads,
+        answered=_answered(session, thread, reply_to) if thread and reply_to else None,
+        origins=tuple(site.origins),
+        settings=settings,
+    )
+
+
+def _answered(session: Session, thread: Thread, comment_id: uuid.UUID) -> tuple[uuid.UUID, str] | None:
+    comment = comments.comment_of_site(session, thread.site_id, comment_id)
+    if comment is None or comment.thread_id != thread.id or not is_shown(comment):
+        return None
+    return comment.id, comment.author_name
+
+
+def is_shown(comment: Comment) -> bool:
+    """Whether readers see a comment with its text, and can answer it."""
+    return comment.shown and comment.state == State.APPROVED.value
 
 
 class _Finished:

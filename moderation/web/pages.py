@@ -6,7 +6,7 @@ from moderation import __version__
 from moderation.web.guards import parts
 
 WIDGET_CACHE_S = 300
-"""How long a browser may use the script without asking again: short, so that a fix reaches readers soon."""
+"""How long a browser may use the script or the style without asking again: short, so that a fix reaches them soon."""
 
 pages = Blueprint("pages", __name__)
 
@@ -25,7 +25,17 @@ def landing() -> str:
 @pages.get("/embed.js")
 def widget() -> Response:
     """The readers' widget, for any page of any origin."""
-    answer = current_app.send_static_file("embed.js")
+    return _for_every_page("embed.js")
+
+
+@pages.get("/thread.css")
+def thread_style() -> Response:
+    """The style of a thread that was put into a page by its server; likewise."""
+    return _for_every_page("thread.css")
+
+
+def _for_every_page(name: str) -> Response:
+    answer = current_app.send_static_file(name)
     answer.cache_control.no_cache = None
     answer.cache_control.public = True
     answer.cache_control.max_age = WIDGET_CACHE_S

@@ -29,6 +29,7 @@ from moderation.storage.models import (
     RULE_ACTIONS,
     RULE_KINDS,
 )
+from moderation.web.texts import LANGUAGES
 
 MAX_BODY_CHARS = 20_000
 """Longest source of a comment that a site may allow; the site's own ``max_chars`` is what counts for readers."""
@@ -337,6 +338,19 @@ class ThreadQuery(Request):
     cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` or `more_replies` of an answer.", load_default=None)
 
 
+class ThreadPageQuery(ThreadQuery):
+    """One thread as HTML. What may come from an article's address may be empty, which is the same as not there."""
+
+    cursor = Line(most=MAX_CURSOR_CHARS, note="From the links. One that leads nowhere counts as none.", load_default="")
+    page = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: a whole page, not a fragment."})
+    form = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: with the form for replies."})
+    reply_to = Line(most=100, note="Id of the comment that the form is to answer.", load_default="")
+    comment = Line(most=100, note="`pending`: says that a comment waits.", load_default="")
+    url = Line(most=2000, note="The address of the page around it, on one of the site's origins.", load_default="")
+    title = Line(most=500, note="The title of a thread that its first comment makes.", load_default="")
+    lang = _choice(LANGUAGES, load_default=LANGUAGES[0], metadata={"description": "The language of its own texts."})
+
+
 class CountsQuery(Request):
     """Up to a hundred threads."""
 
@@ -352,10 +366,14 @@ class FeedQuery(Request):
     """A thread's feed, or the site's."""
 
     thread = Line(least=1, most=500, note="The thread's key; without it, the whole site.", load_default=None)
+    cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="From the link `next` of a feed.", load_default=None)
+
+
+_RECEIPT_NOTE = "The author's private page of this comment: what became of it, change, withdraw. A secret like a token."
 
 
 class Accepted(Schema):
-    """What became of a submission. Keep both tokens: they are not given again."""
+    """What became of a submission. Keep the tokens and the address: they are not given again."""
 
     id = Identifier(required=True)
     state = _choice(("pending", "approved"), required=True)
@@ -364,6 +382,7 @@ class Accepted(Schema):
     edit_token = fields.String(required=True)
     editable_until = Time(required=True)
     author_token = fields.String(required=True)
+    receipt_url = fields.String(required=True, metadata={"format": "uri", "description": _RECEIPT_NOTE})
 
 
 class Edited(Schema):
@@ -375,6 +394,7 @@ class Edited(Schema):
     edited_at = Time(required=True, allow_none=True)
     body_html = fields.String(required=True)
     editable_until = Time(required=True)
+    receipt_url = fields.String(required=True, metadata={"format": "uri", "description": _RECEIPT_NOTE})
 
 
 class Preview(Schema):
