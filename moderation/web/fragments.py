@@ -60,7 +60,7 @@ def read_thread(site: str, query: dict[str, Any]) -> Response:
 
 def fragment(site: str, **query: Any) -> Markup:
     """The fragment for a page of ours. Raises as ``services.threads.written_list`` does."""
-    page = thread_page(site, {**schemas.ThreadPageQuery().load({"thread": query["thread"]}), **query}, None)
+    page = thread_page(site, {**_USUAL, **query}, None)
     return Markup((page.body or b"").decode())  # noqa: S704 (written by our own templates)
 
 
@@ -189,7 +189,7 @@ class _Links:
             kept = [pair for pair in parse_qsl(split.query, keep_blank_values=True) if pair[0] not in _OF_READER]
         else:
             address = f"{guards.parts().settings.public_url}/sites/{site}/thread.html"
-            kept = [("page", "1"), *((name, str(query[name])) for name in _KEPT if query[name] not in (None, "", "0"))]
+            kept = [("page", "1"), *((name, str(query[name])) for name in _KEPT if query[name] != _USUAL.get(name))]
         return cls(address, tuple(kept), query["sort"], query["cursor"] or None, query["page"] == "1")
 
     @property
@@ -229,4 +229,6 @@ class _Links:
 
 
 _KEPT = ("thread", "sort", "limit", "form", "lang", "url", "title")
-"""What a page of its own keeps of its query."""
+"""What a page of its own keeps of its query, where it is not as usual."""
+
+_USUAL = {name: field.load_default for name, field in schemas.ThreadPageQuery().fields.items()}
