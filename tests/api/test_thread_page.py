@@ -187,7 +187,9 @@ def test_form_answers_the_comment_that_the_address_names(client, submit, decide)
     assert answer.headers["Location"] == f"{ARTICLE}?comment=pending#respond"
 
 
-@pytest.mark.parametrize("reply_to", ["", "0", "x", "01900000-0000-7000-8000-000000000000", "\u0663", "WAITING", "OTHER"])
+@pytest.mark.parametrize(
+    "reply_to", ["", "0", "x", "01900000-0000-7000-8000-000000000000", "\u0663", "WAITING", "OTHER"]
+)
 def test_form_answers_the_article_where_the_address_names_no_shown_comment(client, people, approved, submit, reply_to):
     if reply_to == "WAITING":
         reply_to = submit("It waits.", parent_id=approved["id"])["id"]
