@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -230,10 +231,16 @@ def _loaded(typed: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _once(typed: Mapping[str, str]) -> Idempotency:
-    """A plain form cannot bring a key of its own: what the same person sends twice is one reply (a second click)."""
+    """A plain form cannot bring a key of its own: what the same person sends twice is one reply (a second click).
+
+    The same person is the same address and browser, as a keyed hash: the answer may hold the private link, so nobody
+    else gets it by sending what they have read.
+    """
+    client = guards.client()
     content = {name: value for name, value in typed.items() if name not in _OF_FORM}
-    content["agent"] = guards.client().user_agent
-    digest = hashlib.sha256(json_bodies.canonical(content))
+    content |= {"agent": client.user_agent, "ip": client.ip}
+    plain = hashlib.sha256(json_bodies.canonical(content)).hexdigest()
+    digest = hashlib.sha256(guards.parts().vault.sign("form", plain).encode())
     return Idempotency(key=f"form-{digest.hexdigest()}", request_hash=digest.digest())
 
 
@@ -257,14 +264,19 @@ def _taken(made: Mapping[str, Any], typed: Mapping[str, str], back: str | None) 
     t = texts(typed.get("lang"))
     if back and made["state"] == "approved":
         back = f"{back}#comment-{made['id']}"
-    page = render_template(
-        "reply_taken.html",
-        state=made["state"],
-        receipt=made["receipt_url"] + (f"?lang={t.language}" if t.language != DEFAULT else ""),
-        back=back,
-        t=t,
-    )
+    page = render_template("reply_taken.html", state=made["state"], receipt=_receipt(made, t), back=back, t=t)
     return guards.unseen(Response(page, mimetype="text/html"))
+
+
+RELOADED_WITHIN = timedelta(minutes=10)
+"""For so long a page of thanks that is loaded again has the link still; then others may sit at the same computer."""
+
+
+def _receipt(made: Mapping[str, Any], t: Texts) -> str | None:
+    address: str | None = made.get("receipt_url")
+    if address is None or guards.parts().clock() - made["created_at"] > RELOADED_WITHIN:
+        return None
+    return address + (f"?lang={t.language}" if t.language != DEFAULT else "")
 
 
 def _marked(address: str) -> str:

@@ -421,3 +421,16 @@ def test_form_with_the_wish_for_a_link_answers_with_it_and_keeps_it_out_of_addre
     assert links[1] == ARTICLE
     assert client.get(urlsplit(links[0]).path).status_code == 200
     assert client.post("/sites/news/reply", data=typed).text == answer.text  # a reload is no second comment
+
+
+def test_form_sent_again_by_somebody_else_gives_them_no_link_to_the_comment(client, people, clock):
+    """What is public can be copied: thread, name and text."""
+    typed = {"thread": KEY, "author": "Ana", "comment": "A calm remark.", "receipt": "1"}
+    first, again = client.post("/sites/news/reply", data=typed), client.post("/sites/news/reply", data=typed)
+    assert "/receipts/" in first.text
+    assert again.text == first.text
+    other = client.post("/sites/news/reply", data=typed, environ_base={"REMOTE_ADDR": "203.0.113.77"})
+    links = [Seen(answer.text).all("a")[0]["href"] for answer in (first, other)]
+    assert links[0] != links[1]
+    clock.move(minutes=11)
+    assert "/receipts/" not in client.post("/sites/news/reply", data=typed).text
