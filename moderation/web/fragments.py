@@ -36,15 +36,15 @@ _HELD = "pending"
 
 @calls.call(
     "GET", "/sites/<site:site>/thread.html", query=schemas.ThreadPageQuery, answer_type="text/html",
-    doc={"x-etag": True},
+    doc={"x-etag": True, "x-html": True},
 )  # fmt: skip
 def read_thread(site: str, query: dict[str, Any]) -> Response:
     """Read a thread as HTML: a fragment for server-side or edge includes, or with `page=1` a whole page.
 
-    The list is that of the API, with the same `ETag`, 304 and `Cache-Control`. With `form=1` it has a form for
-    replies that works without script. `url` is the address of the page into which it is put: links to further
-    replies and to the form lead there with `cursor` and `reply_to` in their query, which that page passes on. Without
-    `url` they lead to the page of its own.
+    The list is that of the API, with the same freshness: a strong `ETag`, 304, `Cache-Control`. With `form=1` it has a
+    form for replies that works without script and leads back to `url`. Links to further replies and to the form lead
+    to the page of its own; with `within=1` into the page at `url`, with `cursor` and `reply_to` in their query, which
+    that page passes on, as it does `comment`.
     """
     try:
         page = thread_page(site, query, if_none_match())
@@ -77,7 +77,7 @@ def thread_page(site: str, query: Mapping[str, Any], known: str | None) -> Page:
 
 def _written(site: str, query: Mapping[str, Any], known: str | None) -> Page:
     public_url = guards.parts().settings.public_url
-    told = ("page", "form", "lang", "url", "title")
+    told = ("page", "form", "lang", "url", "within", "title")
     return threads.written_list(
         guards.parts(),
         site,
@@ -95,7 +95,7 @@ def _written(site: str, query: Mapping[str, Any], known: str | None) -> Page:
 def _html(site: str, query: Mapping[str, Any], reading: Reading) -> str:
     t = texts(query["lang"])
     article = _article(query["url"], reading)
-    links = _Links.of(site, query, article if query["url"] else None)
+    links = _Links.of(site, query, article)
     has_form = query["form"] == "1"
     takes_replies = bool(reading.takes_replies and reading.listed["thread"]["open"])
     whole = query["page"] == "1"
@@ -181,9 +181,8 @@ class _Links:
 
     @classmethod
     def of(cls, site: str, query: Mapping[str, Any], article: str | None) -> "_Links":
-        """The links for a query; ``article`` is the page that passes on what a reader follows."""
-        around = query["page"] != "1" and article is not None
-        if around and article is not None:
+        """The links for a query; ``article`` is the page around it, where it is known."""
+        if query["within"] == "1" and query["page"] != "1" and article is not None:
             split = urlsplit(article)
             address = split._replace(query="", fragment="").geturl()
             kept = [pair for pair in parse_qsl(split.query, keep_blank_values=True) if pair[0] not in _OF_READER]

@@ -50,10 +50,14 @@ _DOC = {
         },
     },
     "x-page": True,
+    "x-receipt": True,
 }
 
 
-@calls.call("GET", f"/receipts/<string(maxlength={MAX_TOKEN_CHARS}):token>", answer_type="text/html")
+@calls.call(
+    "GET", f"/receipts/<string(maxlength={MAX_TOKEN_CHARS}):token>", answer_type="text/html",
+    doc={"x-html": True, "x-receipt": True},
+)  # fmt: skip
 def show_receipt(token: str) -> Response:
     """Show the author of a comment what became of it. Changes nothing, whoever opens it.
 

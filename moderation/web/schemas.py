@@ -39,6 +39,8 @@ MAX_THREADS = 100
 MAX_LIMIT = 100
 MAX_CURSOR_CHARS = 512
 MAX_SETTING_CHARS = 200
+MAX_LINE_BYTES = 8_190
+"""gunicorn's longest request line: what may be nonsense has no limit but this one."""
 HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -341,12 +343,13 @@ class ThreadQuery(Request):
 class ThreadPageQuery(ThreadQuery):
     """One thread as HTML. What may come from an article's address may be empty, which is the same as not there."""
 
-    cursor = Line(most=MAX_CURSOR_CHARS, note="From the links. One that leads nowhere counts as none.", load_default="")
+    cursor = Prose(most=MAX_LINE_BYTES, note="From the links. One that leads nowhere counts as none.", load_default="")
     page = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: a whole page, not a fragment."})
     form = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: with the form for replies."})
-    reply_to = Line(most=100, note="Id of the comment that the form is to answer.", load_default="")
-    comment = Line(most=100, note="`pending`: says that a comment waits.", load_default="")
-    url = Line(most=2000, note="The address of the page around it, on one of the site's origins.", load_default="")
+    reply_to = Prose(most=MAX_LINE_BYTES, note="Id of the comment that the form is to answer.", load_default="")
+    comment = Prose(most=MAX_LINE_BYTES, note="`pending`: says that a comment waits.", load_default="")
+    url = Line(most=2000, note="The address of the article, on one of the site's origins.", load_default="")
+    within = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: links lead into the page at `url`."})
     title = Line(most=500, note="The title of a thread that its first comment makes.", load_default="")
     lang = _choice(LANGUAGES, load_default=LANGUAGES[0], metadata={"description": "The language of its own texts."})
 

@@ -149,7 +149,7 @@ def test_fragment_nests_no_deeper_than_the_site_says(client, people, submit, dec
 
 def test_links_lead_to_the_page_around_and_keep_its_query(client, approved, submit, decide):
     decide(submit("A second one, on another matter.")["id"])
-    seen = read(client, form="1", limit="1", url=f"{ARTICLE}?id=7&cursor=old&reply_to=x#top")
+    seen = read(client, form="1", limit="1", within="1", url=f"{ARTICLE}?id=7&cursor=old&reply_to=x#top")
     addresses = [one["href"] for one in seen.all("a") if one["href"].startswith("https:")]
     assert {address.partition("?")[0] for address in addresses} == {ARTICLE}
     queries = [parse_qs(urlsplit(address).query) for address in addresses]
@@ -157,12 +157,14 @@ def test_links_lead_to_the_page_around_and_keep_its_query(client, approved, subm
     assert {"reply_to": [approved["id"]], "id": ["7"]} in queries
     (further,) = [query["cursor"] for query in queries if "cursor" in query]
     assert further != ["old"]
-    assert read(client, form="1", limit="1", url=ARTICLE, cursor=further[0]).text.count("A second one") == 1
+    assert read(client, form="1", limit="1", within="1", url=ARTICLE, cursor=further[0]).text.count("A second one") == 1
 
 
 def test_links_without_a_page_around_lead_to_the_page_of_its_own(client, approved):
-    seen = read(client, form="1")
-    (reply,) = [one["href"] for one in seen.all("a") if one["href"].startswith("http")]
+    (reply,) = [one["href"] for one in read(client, form="1", url=ARTICLE).all("a") if "reply_to" in one["href"]]
+    page = Seen(client.get(reply.removeprefix("http://127.0.0.1:8080")).text)
+    assert (page.hidden["return_to"], page.hidden["comment_parent"]) == (ARTICLE, approved["id"])
+    (reply,) = [one["href"] for one in read(client, form="1").all("a") if "reply_to" in one["href"]]
     assert reply == f"{OWN_PAGE}?page=1&thread={KEY.replace('/', '%2F')}&form=1&reply_to={approved['id']}#respond"
 
 
@@ -177,7 +179,7 @@ def test_fragment_leads_to_no_foreign_page(caller, everybody, assert_problem, ur
 def test_form_answers_the_comment_that_the_address_names(client, submit, decide):
     made = submit(author={"name": "<b>Ana</b> & \u202eco", "email": None, "url": None})
     decide(made["id"])
-    seen = read(client, form="1", reply_to=made["id"], url=ARTICLE)
+    seen = read(client, form="1", reply_to=made["id"], within="1", url=ARTICLE)
     assert seen.hidden["comment_parent"] == made["id"]
     assert "Leave a Reply to <b>Ana</b> & co" in seen.text
     assert seen.tags["b"] == 0
@@ -203,7 +205,7 @@ def test_form_answers_the_article_where_the_address_names_no_shown_comment(clien
     assert "comment_parent" not in seen.hidden
 
 
-@pytest.mark.parametrize("cursor", ["x", "r.x.y", "r." + "0" * 32 + ".x", "a" * 512])
+@pytest.mark.parametrize("cursor", ["x", "r.x.y", "r." + "0" * 32 + ".x", "a" * 5_000, "\r\n\u0663"])
 def test_fragment_shows_the_beginning_where_the_address_was_changed(client, approved, cursor):
     assert approved["id"] in "".join(read(client, cursor=cursor).ids)
 

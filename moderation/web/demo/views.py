@@ -43,6 +43,7 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
                 thread=slug,
                 title=found.headline,
                 url=public_url + url_for("demo.article", slug=slug),
+                within="1",
                 form="1",
                 **{name: request.args.get(name, "") for name in ("cursor", "reply_to", "comment")},
             ),
