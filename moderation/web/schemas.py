@@ -340,9 +340,12 @@ class ThreadQuery(Request):
     cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` or `more_replies` of an answer.", load_default=None)
 
 
-class ThreadPageQuery(ThreadQuery):
+class ThreadPageQuery(Request):
     """One thread as HTML. What may come from an article's address may be empty, which is the same as not there."""
 
+    thread = Line(least=1, most=500, required=True, note="The thread's key.")
+    sort = _choice(("oldest", "newest", "top"), load_default="oldest")
+    limit = WholeText(1, MAX_LIMIT, load_default=50, metadata={"description": "Root comments a page."})
     cursor = Prose(most=MAX_LINE_BYTES, note="From the links. One that leads nowhere counts as none.", load_default="")
     page = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: a whole page, not a fragment."})
     form = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: with the form for replies."})

@@ -12,7 +12,9 @@ from importlib import import_module
 
 from markupsafe import Markup
 
-LANGUAGES = ("en",)
+from moderation.web.texts import en
+
+LANGUAGES = ("en", "de", "fr", "es", "pt", "pl", "uk", "ar")
 DEFAULT = "en"
 
 _RIGHT_TO_LEFT = frozenset({"ar"})
@@ -21,7 +23,10 @@ _NAME = Markup('<bdi dir="auto">{}</bdi>')
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts of one language. ``plural`` says which form a number takes, by the rules of the Unicode CLDR."""
+    """The texts of one language.
+
+    ``plural`` says which form a number takes, by the rules of the Unicode CLDR; where there is none, the English one.
+    """
 
     language: str
     words: Mapping[str, str]
@@ -66,4 +71,4 @@ def texts(language: str | None) -> Texts:
     """The texts of a language; of one that is not among ``LANGUAGES``, the English ones."""
     known = language if language in LANGUAGES else DEFAULT
     module = import_module(f"moderation.web.texts.{known}")
-    return Texts(known, module.WORDS, module.ERRORS, module.plural)
+    return Texts(known, module.WORDS, module.ERRORS, getattr(module, "plural", en.plural))

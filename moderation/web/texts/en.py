@@ -39,7 +39,6 @@ WORDS = {
     "held": "Thank you. Your comment is waiting for a moderator.",
     "not_taken": "Your reply was not taken",
     "look": "Please look at what is marked below, then send it again.",
-    "again": "Nothing is lost: what you wrote stands below.",
     "typed": "What you wrote, to copy",
     "back": "Back to the article",
     "go_back": "Go back with your browser to try again.",
@@ -77,7 +76,6 @@ WORDS = {
     "moved_on": "Your comment was changed at the same moment. Look at it again, then decide.",
     "gone": "There is nothing here",
     "gone_note": "This link leads to no comment. Perhaps a part of it was lost on the way.",
-    "sorry": "That did not work",
 }
 
 ERRORS: dict[str, str] = {}
