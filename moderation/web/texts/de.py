@@ -73,7 +73,7 @@ WORDS = {
     "withdraw_ask": "Ihren Kommentar endgültig zurückziehen?",
     "withdraw_yes": "Ja, löschen",
     "withdraw_no": "Nein, behalten",
-    "moved_on": "Ihr Kommentar wurde im selben Augenblick geändert. Sehen Sie ihn noch einmal an, dann entscheiden Sie.",
+    "moved_on": "Ihr Kommentar wurde im selben Augenblick geändert. Sehen Sie ihn an, dann entscheiden Sie.",
     "gone": "Hier ist nichts",
     "gone_note": "Dieser Link führt zu keinem Kommentar. Vielleicht ist unterwegs ein Stück davon verloren gegangen.",
 }
