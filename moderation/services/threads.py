@@ -23,7 +23,7 @@ from moderation.services.sites import known_site
 from moderation.storage import comments, threads
 from moderation.storage.comments import Shown
 from moderation.storage.db import read
-from moderation.storage.models import Comment, Site, Thread
+from moderation.storage.models import Site, Thread
 
 SORTS = ("oldest", "newest", "top")
 REPLIES_PER_ROOT = 50
@@ -150,14 +150,9 @@ def _reading(
 
 def _answered(session: Session, thread: Thread, comment_id: uuid.UUID) -> tuple[uuid.UUID, str] | None:
     comment = comments.comment_of_site(session, thread.site_id, comment_id)
-    if comment is None or comment.thread_id != thread.id or not is_shown(comment):
+    if comment is None or comment.thread_id != thread.id or not comment.shown or comment.state != State.APPROVED.value:
         return None
     return comment.id, comment.author_name
-
-
-def is_shown(comment: Comment) -> bool:
-    """Whether readers see a comment with its text, and can answer it."""
-    return comment.shown and comment.state == State.APPROVED.value
 
 
 class _Finished:

@@ -66,13 +66,12 @@ def fragment(site: str, **query: Any) -> Markup:
 
 def thread_page(site: str, query: Mapping[str, Any], known: str | None) -> Page:
     """The thread as ``query`` (of ``schemas.ThreadPageQuery``) asks for it; ``known`` is an ``If-None-Match``."""
-    asked = dict(query)
     try:
-        return _written(site, asked, known)
+        return _written(site, query, known)
     except Invalid as error:
         if "cursor" not in error.fields:
             raise
-    return _written(site, {**asked, "cursor": None}, known)
+    return _written(site, {**query, "cursor": ""}, known)
 
 
 def _written(site: str, query: Mapping[str, Any], known: str | None) -> Page:
@@ -83,7 +82,7 @@ def _written(site: str, query: Mapping[str, Any], known: str | None) -> Page:
         site,
         query["thread"],
         lambda reading: _html(site, query, reading).encode(),
-        form=(_SHAPE, public_url, *(query[name] or "" for name in told), str(query["comment"] == _HELD)),
+        form=(_SHAPE, public_url, *(query[name] for name in told), str(query["comment"] == _HELD)),
         reply_to=_id(query["reply_to"]),
         sort=query["sort"],
         limit=query["limit"],
@@ -93,21 +92,21 @@ def _written(site: str, query: Mapping[str, Any], known: str | None) -> Page:
 
 
 def _html(site: str, query: Mapping[str, Any], reading: Reading) -> str:
+    # The key as it is kept: two ways to write it have one ETag, so they have the same bytes.
+    query = {**query, "thread": reading.listed["thread"]["key"]}
     t = texts(query["lang"])
     article = _article(query["url"], reading)
     links = _Links.of(site, query, article)
     has_form = query["form"] == "1"
-    takes_replies = bool(reading.takes_replies and reading.listed["thread"]["open"])
-    whole = query["page"] == "1"
     form = None
-    if has_form and takes_replies:
+    if has_form and reading.takes_replies:
         typed = {
             "thread": query["thread"],
-            "thread_title": query["title"] or "",
+            "thread_title": query["title"],
             "thread_url": article or "",
             "return_to": article or "",
             "comment_parent": str(reading.answered[0]) if reading.answered else "",
-            "lang": query["lang"] or "",
+            "lang": query["lang"],
         }
         form = forms.ReplyForm.of(site, typed, reading, cancel=links.cancel() if reading.answered else None)
     html = render_template(
@@ -115,12 +114,12 @@ def _html(site: str, query: Mapping[str, Any], reading: Reading) -> str:
         listed=reading.listed,
         t=t,
         links=links,
-        takes_replies=takes_replies,
+        takes_replies=reading.takes_replies,
         has_form=has_form,
         form=form,
         is_held=query["comment"] == _HELD,
     )
-    return _page(site, html, query, reading, article, links, t) if whole else html
+    return _page(site, html, query, reading, article, links, t) if query["page"] == "1" else html
 
 
 def _page(
@@ -156,9 +155,9 @@ def _article(url: str | None, reading: Reading) -> str | None:
     return own.partition("#")[0]
 
 
-def _id(text: str | None) -> uuid.UUID | None:
+def _id(text: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(text) if text else None
+        return uuid.UUID(text)
     except ValueError:
         return None
 

@@ -120,6 +120,17 @@ def test_fragment_of_a_thread_that_waits_is_as_empty_as_of_none(client, submit):
     assert "No replies yet" in none
 
 
+def test_fragment_is_the_same_for_each_way_to_write_a_key(client, submit, decide):
+    decide(submit(thread={"key": "caf\u00e9 au lait", "url": None, "title": None})["id"])
+    answers = [
+        client.get(URL, query_string={"thread": key, "form": "1"})
+        for key in ("cafe\u0301  au lait ", "caf\u00e9 au lait")
+    ]
+    assert answers[0].headers["ETag"] == answers[1].headers["ETag"]
+    assert answers[0].data == answers[1].data
+    assert "1 reply" in answers[0].text
+
+
 def test_fragment_walks_through_all_comments_by_its_links(client, submit, decide, monkeypatch):
     monkeypatch.setattr(threads, "REPLIES_PER_ROOT", 2)
     roots = [submit(f"Remark number {place} on matter {place * 7919}.")["id"] for place in range(5)]
