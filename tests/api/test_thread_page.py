@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from moderation.services import threads
+from moderation.storage import sites
 from tests.conftest import submission_json
 
 KEY = "2025/07/arms-pause"
@@ -447,3 +449,18 @@ def test_form_sent_again_by_somebody_else_gives_them_no_link_to_the_comment(clie
     assert links[0] != links[1]
     clock.move(minutes=11)
     assert "/receipts/" not in client.post("/sites/news/reply", data=typed).text
+
+
+def test_fragment_while_the_database_is_away_is_a_sentence_and_no_page(caller, everybody, monkeypatch):
+    """A server that includes whatever it gets has no second document in the middle of its article."""
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError("SELECT secret", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(sites, "site_by_key", away)
+    answer = caller.get(URL, query_string={"thread": KEY, "lang": "de"}, headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "Die Antworten können gerade nicht angezeigt werden." in answer.text
+    assert Seen(answer.text).tags.keys() == {"section", "p"}
+    assert "secret" not in answer.text
