@@ -6,6 +6,7 @@ No network in either: external scorers that have a deadline are asked between th
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -465,28 +466,50 @@ def _answer(parts: Parts, site: Site, comment: Comment, author_id: uuid.UUID) ->
         "edit_token": parts.vault.sign(f"edit:{site.id}", comment.id.hex),
         "editable_until": comment.editable_until,
         "author_token": parts.vault.sign(f"author:{site.id}", author_id.hex),
+        "receipt_url": receipt_url(parts, site.id, comment.id),
     }
+
+
+RECEIPT = "receipt"
+"""The purpose for which a receipt's token is signed."""
+
+
+def receipt_url(parts: Parts, site_id: uuid.UUID, comment_id: uuid.UUID) -> str:
+    """The private address at which a comment's author sees what became of it; see ``services.receipts``."""
+    return f"{parts.settings.public_url}/receipts/{parts.vault.sign(RECEIPT, site_id.hex + comment_id.hex)}"
 
 
 # --- edit and delete -------------------------------------------------------------------------------------------
 
 
+Own = Callable[[Session, Site], Comment]
+"""Finds the comment that somebody may change, having proven that it is theirs; raises where they may not."""
+
+
 def edit_comment(
     parts: Parts, site_key: str, comment_id: uuid.UUID, edit_token: str | None, body: str, client: Client
 ) -> dict[str, Any]:
-    """Change the text of one's own comment within the edit window. It is judged anew, like a new comment.
+    """Change the text of one's own comment within the edit window, by the edit token. See ``edit_own``.
+
+    Raises ``Unauthenticated``, ``NotFound``, ``Forbidden`` after the window, and what ``edit_own`` raises.
+    """
+    own = _by_edit_token(parts, comment_id, edit_token)
+    return edit_own(parts, site_key, own, body, client)
+
+
+def edit_own(parts: Parts, site_key: str, own: Own, body: str, client: Client) -> dict[str, Any]:
+    """Change the text of a comment for its author. It is judged anew, like a new comment.
 
     What was approved goes back to the queue where the site holds everything: nobody approved the new text. What waits
     goes on waiting, since an edit does not carry all that it was held for (the hidden field, the time to fill in, a
-    moderator who took it back). What a moderator decided against stays where it is. Raises ``Unauthenticated``,
-    ``NotFound``, ``Forbidden`` after the window, ``Conflict`` when it was deleted or decided at this very moment,
-    ``Invalid``.
+    moderator who took it back). What a moderator decided against stays where it is. Raises what ``own`` raises,
+    ``Conflict`` when it was deleted or decided at this very moment, ``Invalid``, ``RateLimited``.
     """
     now = parts.clock()
     with read() as session:
         site = known_site(session, site_key)
         settings = site_settings(site.settings)
-        comment = _own_comment(session, parts, site, comment_id, edit_token)
+        comment = own(session, site)
         problems: dict[str, list[str]] = {}
         source, html = _body(parts, problems, body, settings)
         if problems:
@@ -513,19 +536,20 @@ def edit_comment(
             raise Conflict("The comment was changed at the same moment. Load it again.")
         forget_judgement(session, comment)
         scorings.forget(session, comment)
-        changed = fresh(session, site.id, comment_id)
+        changed = fresh(session, site.id, comment.id)
         comments.add_signals(session, changed, judged.signal_rows(), judged.bands())
         asking.ask_later(session, changed, judged, may_approve=before is State.APPROVED)
         thread = thread_of(session, changed)
         events.tell(session, "comment.edited", site.key, thread, changed, now)
         _after_edit(parts, session, site, thread, changed, judged, before)
     return {
-        "id": comment_id,
+        "id": comment.id,
         "state": public_state(after.value),
         "created_at": comment.created_at,
         "edited_at": now,
         "body_html": html,
         "editable_until": comment.editable_until,
+        "receipt_url": receipt_url(parts, site.id, comment.id),
     }
 
 
@@ -552,14 +576,22 @@ def _after_edit(
 
 
 def delete_comment(parts: Parts, site_key: str, comment_id: uuid.UUID, edit_token: str | None) -> None:
-    """Delete one's own comment within the edit window: text, name, address and network are gone for good.
+    """Delete one's own comment within the edit window, by the edit token. See ``delete_own``.
 
-    Its place stays, empty, while readers' replies hang below it. Raises as ``edit_comment`` does.
+    Raises as ``edit_comment`` does.
+    """
+    delete_own(parts, site_key, _by_edit_token(parts, comment_id, edit_token))
+
+
+def delete_own(parts: Parts, site_key: str, own: Own) -> None:
+    """Delete a comment for its author: text, name, address and network are gone for good.
+
+    Its place stays, empty, while readers' replies hang below it. Raises what ``own`` raises, and ``Conflict``.
     """
     now = parts.clock()
     with read() as session:
         site = known_site(session, site_key)
-        comment = _own_comment(session, parts, site, comment_id, edit_token)
+        comment = own(session, site)
     with write() as session:
         if not empty_comment(session, parts, site, comment, now):
             raise Conflict("The comment was changed at the same moment. Load it again.")
@@ -620,19 +652,32 @@ def erased_values(now: datetime, version: int) -> dict[str, Any]:
     }
 
 
-def _own_comment(session: Session, parts: Parts, site: Site, comment_id: uuid.UUID, edit_token: str | None) -> Comment:
+def _by_edit_token(parts: Parts, comment_id: uuid.UUID, edit_token: str | None) -> Own:
     """The comment that the edit token belongs to, while its author may still change it."""
-    if edit_token is None:
-        raise Unauthenticated("This needs the edit token that came with the comment's acceptance.")
-    if parts.vault.unsign(f"edit:{site.id}", edit_token) != comment_id.hex:
-        raise Unauthenticated("The edit token is not valid for this comment.")
-    comment = comments.comment_of_site(session, site.id, comment_id)
+
+    def own(session: Session, site: Site) -> Comment:
+        if edit_token is None:
+            raise Unauthenticated("This needs the edit token that came with the comment's acceptance.")
+        if parts.vault.unsign(f"edit:{site.id}", edit_token) != comment_id.hex:
+            raise Unauthenticated("The edit token is not valid for this comment.")
+        comment = own_comment(session, site.id, comment_id)
+        if parts.clock() > comment.editable_until:
+            raise Forbidden(TOO_LATE)
+        return comment
+
+    return own
+
+
+TOO_LATE = "The time in which the comment could be changed is over."
+
+
+def own_comment(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID) -> Comment:
+    """A comment that its author still has. Raises ``NotFound``, or ``Conflict`` for one that was deleted."""
+    comment = comments.comment_of_site(session, site_id, comment_id)
     if comment is None:
         raise NotFound("comment")
     if comment.state == State.DELETED.value:
         raise Conflict("The comment was deleted; that is final.")
-    if parts.clock() > comment.editable_until:
-        raise Forbidden("The time in which the comment could be changed is over.")
     return comment
 
 

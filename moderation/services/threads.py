@@ -4,7 +4,7 @@ import hashlib
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,20 +16,19 @@ from moderation.domain.comment import State
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line
 from moderation.domain.times import rfc3339, rfc3339_or_none
-from moderation.errors import Invalid, NotFound
+from moderation.errors import Invalid
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import comments, threads
 from moderation.storage.comments import Shown
 from moderation.storage.db import read
-from moderation.storage.models import Comment, Site, Thread
+from moderation.storage.models import Site, Thread
 
 SORTS = ("oldest", "newest", "top")
 REPLIES_PER_ROOT = 50
 """Replies sent with each root; where there are more, ``more_replies`` is a cursor to them."""
 
-FEED_ENTRIES = 50
 MAX_COUNTED_THREADS = 100
 
 _SHAPE = "1"
@@ -43,6 +42,25 @@ class Page:
     etag: str
     body: bytes | None
     cache_control: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one page of a thread is written from: its list, and what a page for people says beside it.
+
+    ``url`` is the thread's own, of whatever origin; None before anything is public. ``answered``: the id and name of
+    the shown comment that a reply is to be written to.
+    """
+
+    listed: dict[str, Any]
+    url: str | None
+    takes_replies: bool
+    answered: tuple[uuid.UUID, str] | None
+    origins: tuple[str, ...]
+    settings: SiteSettings
+
+
+Write = Callable[[Reading], bytes]
 
 
 def list_comments(
@@ -60,24 +78,81 @@ def list_comments(
     The ETag is strong and changes with every change that a reader could see, and only then; a 304 costs two small
     queries. Raises ``NotFound`` for an unknown site, ``Invalid`` for a sort, limit or cursor that does not fit.
     """
+    return written_list(
+        parts, site_key, thread_key, _as_json, sort=sort, limit=limit, cursor=cursor, if_none_match=if_none_match
+    )
+
+
+def written_list(
+    parts: Parts,
+    site_key: str,
+    thread_key: str,
+    write: Write,
+    *,
+    form: Sequence[str] = (),
+    reply_to: uuid.UUID | None = None,
+    sort: str = "oldest",
+    limit: int = 50,
+    cursor: str | None = None,
+    if_none_match: str | None = None,
+) -> Page:
+    """The same in the form that ``write`` gives it. ``form`` is all that its bytes depend on beside the list.
+
+    A ``reply_to`` that is no shown comment of the thread counts as none.
+    """
     _check(sort, limit)
     thread_key = normalise_line(thread_key, "thread")
     with read() as session:
         site = known_site(session, site_key)
-        thread = _public_thread(session, site.id, thread_key)
+        thread = public_thread(session, site.id, thread_key)
         listing = _listing(site.id, thread_key, sort)
-        etag = _etag(site, thread, listing, str(limit), cursor or "")
-        cache = _cache_control(parts)
+        etag = _etag(site, thread, listing, str(limit), cursor or "", *form, *([str(reply_to)] if reply_to else ()))
+        cache = cache_control(parts)
         if matches(if_none_match, etag):
             return Page(etag, None, cache)
         known = _finished.get(etag)
         if known is not None:
             return Page(etag, known, cache)
         body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
-    finished = orjson.dumps(body)
-    if thread is not None:  # else anybody could push out what is read, with names of threads that are not there
+        reading = _reading(session, site, thread, reply_to, body)
+    finished = write(reading)
+    # Else anybody could push out what is read, with names of threads that are not there, or a form for each comment.
+    if thread is not None and reply_to is None:
         _finished.keep(etag, finished)
     return Page(etag, finished, cache)
+
+
+def reply_form(parts: Parts, site_key: str, thread_key: str, parent_id: uuid.UUID | None) -> Reading:
+    """What a form for a reply needs to know, without the list. Raises ``NotFound`` for an unknown site."""
+    with read() as session:
+        site = known_site(session, site_key)
+        thread = public_thread(session, site.id, thread_key)
+        return _reading(session, site, thread, parent_id, {})
+
+
+def _as_json(reading: Reading) -> bytes:
+    return orjson.dumps(reading.listed)
+
+
+def _reading(
+    session: Session, site: Site, thread: Thread | None, reply_to: uuid.UUID | None, listed: dict[str, Any]
+) -> Reading:
+    settings = site_settings(site.settings)
+    return Reading(
+        listed=listed,
+        url=thread.url if thread else None,
+        takes_replies=thread.open if thread else settings.open_threads,
+        answered=_answered(session, thread, reply_to) if thread and reply_to else None,
+        origins=tuple(site.origins),
+        settings=settings,
+    )
+
+
+def _answered(session: Session, thread: Thread, comment_id: uuid.UUID) -> tuple[uuid.UUID, str] | None:
+    comment = comments.comment_of_site(session, thread.site_id, comment_id)
+    if comment is None or comment.thread_id != thread.id or not comment.shown or comment.state != State.APPROVED.value:
+        return None
+    return comment.id, comment.author_name
 
 
 class _Finished:
@@ -144,46 +219,6 @@ def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str
     return {"counts": {key: found.get(stored[key], 0) for key in keys}}
 
 
-def feed(parts: Parts, site_key: str, thread_key: str | None) -> dict[str, Any]:
-    """The newest approved comments of a site or a thread, for a feed. Raises ``NotFound``."""
-    with read() as session:
-        site = known_site(session, site_key)
-        thread = _thread_of_feed(session, site.id, thread_key)
-        if thread_key is not None and thread is None:
-            raise NotFound("thread")
-        rows = comments.newest_shown(session, site.id, thread.id if thread else None, FEED_ENTRIES)
-        entries = [_entry(comment, of_thread) for comment, of_thread in rows]
-    name = site.name or site.key
-    titled = thread is not None and _is_public(thread)
-    # ``updated`` moves with edits too; an empty feed has the age of its site or thread.
-    updated = max((entry["updated"] for entry in entries), default=(thread or site).created_at)
-    return {
-        "id": f"urn:uuid:{(thread or site).id}",
-        "title": f"{name}: {(titled and thread.title) or thread.key}" if thread else f"Comments on {name}",
-        "link": (thread.url if titled else None) if thread else (site.origins[0] if site.origins else None),
-        "updated": updated,
-        "entries": entries,
-        "etag": f'"{_digest(str(site.version), *(str((e["id"], e["updated"])) for e in entries))}"',
-    }
-
-
-def _entry(comment: Comment, thread: Thread) -> dict[str, Any]:
-    return {
-        "id": f"urn:uuid:{comment.id}",
-        "comment_id": comment.id,
-        "author_name": comment.author_name,
-        "author_uri": comment.author_url,
-        "published": comment.created_at,
-        "updated": comment.edited_at or comment.created_at,
-        "html": comment.body_html,
-        "thread_title": thread.title or thread.key,
-        "thread_link": thread.url,
-        "link": f"{thread.url.partition('#')[0]}#comment-{comment.id}" if thread.url else None,
-        "parent_id": f"urn:uuid:{comment.parent_id}" if comment.parent_id else None,
-        "thread_id": f"urn:uuid:{thread.id}",
-    }
-
-
 def _is_public(thread: Thread) -> bool:
     """Whether anything in the thread was ever approved, or a moderator changed it.
 
@@ -192,14 +227,10 @@ def _is_public(thread: Thread) -> bool:
     return thread.version > 1 or thread.approved > 0
 
 
-def _public_thread(session: Session, site_id: uuid.UUID, key: str) -> Thread | None:
+def public_thread(session: Session, site_id: uuid.UUID, key: str) -> Thread | None:
     """The thread, if it is public: that something waits in another one is not the readers' to know."""
     thread = threads.thread_of_site(session, site_id, key)
     return thread if thread is not None and _is_public(thread) else None
-
-
-def _thread_of_feed(session: Session, site_id: uuid.UUID, key: str | None) -> Thread | None:
-    return threads.thread_of_site(session, site_id, normalise_line(key, "thread")) if key is not None else None
 
 
 def _check(sort: str, limit: int) -> None:
@@ -210,20 +241,20 @@ def _check(sort: str, limit: int) -> None:
 
 
 def _listing(site_id: uuid.UUID, thread_key: str, sort: str) -> str:
-    return _digest(site_id.hex, thread_key, sort)
+    return digest(site_id.hex, thread_key, sort)
 
 
-def _digest(*values: str) -> str:
+def digest(*values: str) -> str:
     joined = "".join(f"{len(value)}:{value}" for value in values)
     return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
 def _etag(site: Site, thread: Thread | None, *parameters: str) -> str:
     version = f"{thread.id.hex}.{thread.version}" if thread else "none"
-    return f'"{_digest(_SHAPE, site.id.hex, str(site.version), version, *parameters)}"'
+    return f'"{digest(_SHAPE, site.id.hex, str(site.version), version, *parameters)}"'
 
 
-def _cache_control(parts: Parts) -> str:
+def cache_control(parts: Parts) -> str:
     """Browsers ask again each time (a 304 is cheap); a shared cache may keep it for as long as the setting says."""
     return f"public, max-age=0, s-maxage={parts.settings.public_cache_s}, must-revalidate"
 

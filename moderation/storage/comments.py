@@ -408,8 +408,10 @@ def _sorted(statement: Select[Any], column: str, *, descending: bool, behind: bo
     return statement.order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
-def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | None, limit: int) -> Sequence[Any]:
-    """The newest shown comments of a site or of one thread, each with its thread, for a feed."""
+def newest_shown(
+    session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | None, limit: int, after: Place | None = None
+) -> Sequence[Any]:
+    """The newest shown comments of a site or of one thread behind ``after``, each with its thread, for a feed."""
     statement = (
         select(Comment, Thread)
         .join(Thread, Thread.id == Comment.thread_id)
@@ -417,8 +419,22 @@ def newest_shown(session: Session, site_id: uuid.UUID, thread_id: uuid.UUID | No
     )
     # Not both: SQLite would read the whole site for a thread of it.
     where = Comment.site_id == site_id if thread_id is None else Comment.thread_id == thread_id
-    statement = statement.where(where)
-    return session.execute(statement.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+    of_feed = cast("Select[Any]", statement.where(where))
+    page = _sorted(of_feed, "created_at", descending=True, behind=after is not None)
+    return session.execute(page, {"limit": limit} | _place(after)).all()
+
+
+def answers_shown(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, datetime]]:
+    """How many shown answers hang right below each comment, and when the newest was written; without those of none."""
+    rows = session.execute(_ANSWERS, {"ids": list(ids)})
+    return {parent_id: (count, newest) for parent_id, count, newest in rows}
+
+
+_ANSWERS = (
+    select(_comments.c.parent_id, func.count(), func.max(_comments.c.created_at))
+    .where(_comments.c.parent_id.in_(_IDS), _SHOWN, _comments.c.state == State.APPROVED.value)
+    .group_by(_comments.c.parent_id)
+)
 
 
 # --- what is alike, and who wrote before ------------------------------------------------------------------------

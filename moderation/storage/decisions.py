@@ -106,6 +106,12 @@ def is_touched(session: Session, comment_id: uuid.UUID) -> bool:
     return session.scalar(statement) is not None
 
 
+def was_approved(session: Session, comment_id: uuid.UUID) -> bool:
+    """Whether a comment was ever public by a decision."""
+    statement = select(Decision.id).where(Decision.comment_id == comment_id, Decision.to_state == State.APPROVED.value)
+    return session.scalar(statement.limit(1)) is not None
+
+
 def mark_undone(session: Session, decision_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
     """Take a decision back, once; False where somebody did already."""
     result = session.execute(_UNDO, {"of": decision_id, "now": now, "name": actor.name})

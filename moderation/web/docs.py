@@ -224,6 +224,7 @@ def _statuses(path: str, operation: dict[str, Any], notes: dict[str, Any]) -> se
         ("security" in operation, {401, 403, 404}),
         (notes.get("x-rate") or notes.get("x-page"), {403, 429}),
         (notes.get("x-conflict"), {409}),
+        (notes.get("x-receipt"), {404, 409, 503}),
         (notes.get("x-token"), {401}),
         (notes.get("x-edit-token"), {401, 403, 409}),
     ]
@@ -246,8 +247,10 @@ def _describe_answers(operation: dict[str, Any], statuses: set[int], notes: dict
     answers |= {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
     if notes.get("x-unavailable"):
         answers["503"] = {**answers["200"], "description": "Not ready; the checks say why."}
-    if notes.get("x-page"):
+    if notes.get("x-page") or notes.get("x-html"):
         _describe_page(answers, statuses)
+    if notes.get("x-page"):
+        answers["303"] = {"description": "Taken; back to the page.", "headers": _refs("Location")}
     if notes.get("x-etag"):
         answers["304"] = {"description": "Not modified."}
         for name in ("200", "304"):
@@ -263,7 +266,6 @@ def _describe_page(answers: dict[str, Any], statuses: set[int]) -> None:
     for status in statuses - {500}:
         problem = {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
         answers[str(status)] = {"description": _PROBLEMS[status], "content": {**page, **problem}}
-    answers["303"] = {"description": "Taken; back to the article.", "headers": _refs("Location")}
 
 
 def _refs(*names: str) -> dict[str, Any]:

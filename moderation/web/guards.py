@@ -45,6 +45,9 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
+_OWN_FORMS, _NO_FRAMES = "form-action 'self'", "frame-ancestors 'none'"
+"""What the policy of a page for a site's readers widens."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _JSON = re.compile(r"application/json(?:\s*;\s*charset\s*=\s*\"?utf-8\"?)?", re.IGNORECASE)
 _FORM = "application/x-www-form-urlencoded"
@@ -140,6 +143,32 @@ def site_origins(site_key: str) -> tuple[str, ...]:
     return found
 
 
+def unseen(answer: Response) -> Response:
+    """The answer, to be kept by nobody: it holds a private link. Not stored, not indexed, not told as a referrer."""
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return answer
+
+
+def let_lead_back(answer: Response, site_origins: tuple[str, ...]) -> None:
+    """Let the forms of this page end on the site's pages: a browser holds a redirect to ``form-action`` too."""
+    answer.headers["Content-Security-Policy"] = PAGE_POLICY.replace(_OWN_FORMS, _among(_OWN_FORMS, site_origins))
+
+
+def let_frame(answer: Response, site_origins: tuple[str, ...]) -> None:
+    """The same, and let pages of the site show this page in a frame of theirs."""
+    let_lead_back(answer, site_origins)
+    if site_origins:
+        policy = answer.headers["Content-Security-Policy"]
+        frames = _among("frame-ancestors", site_origins)
+        answer.headers["Content-Security-Policy"] = policy.replace(_NO_FRAMES, frames)
+
+
+def _among(directive: str, site_origins: tuple[str, ...]) -> str:
+    return " ".join((directive, *site_origins))
+
+
 def _identify() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -219,7 +248,8 @@ def _harden(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if is_cross_site() else "same-origin")
     if is_page:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        headers.setdefault("X-Frame-Options", "DENY")
+        if _NO_FRAMES in headers["Content-Security-Policy"]:
+            headers.setdefault("X-Frame-Options", "DENY")
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     if parts().settings.is_https:

@@ -13,6 +13,7 @@ from moderation.web import (
     docs,
     feeds,
     forms,
+    fragments,
     guards,
     health,
     json_bodies,
@@ -24,12 +25,16 @@ from moderation.web import (
     problems,
     public_api,
     queue_api,
+    receipts,
     rules_api,
     widget,
 )
 from moderation.web.demo import views as demo_views
 
-CALLS = (public_api, feeds, forms, queue_api, learned_api, rules_api, privacy_api, admin_api, health)
+CALLS = (
+    *(public_api, feeds, fragments, forms, receipts),
+    *(queue_api, learned_api, rules_api, privacy_api, admin_api, health),
+)
 """Rooms of documented calls, in the order of the document."""
 
 

@@ -31,6 +31,7 @@ from moderation.storage.models import (
     RULE_ACTIONS,
     RULE_KINDS,
 )
+from moderation.web.texts import LANGUAGES
 
 MAX_BODY_CHARS = 20_000
 """Longest source of a comment that a site may allow; the site's own ``max_chars`` is what counts for readers."""
@@ -40,6 +41,8 @@ MAX_THREADS = 100
 MAX_LIMIT = 100
 MAX_CURSOR_CHARS = 512
 MAX_SETTING_CHARS = 200
+MAX_LINE_BYTES = 8_190
+"""gunicorn's longest request line: what may be nonsense has no limit but this one."""
 HUMAN_ROLES = tuple(role for role in ROLES if role != "scorer")
 
 ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -361,6 +364,23 @@ class ThreadQuery(Request):
     cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="`next` or `more_replies` of an answer.", load_default=None)
 
 
+class ThreadPageQuery(Request):
+    """One thread as HTML. What may come from an article's address may be empty, which is the same as not there."""
+
+    thread = Line(least=1, most=500, required=True, note="The thread's key.")
+    sort = _choice(("oldest", "newest", "top"), load_default="oldest")
+    limit = WholeText(1, MAX_LIMIT, load_default=50, metadata={"description": "Root comments a page."})
+    cursor = Prose(most=MAX_LINE_BYTES, note="From the links. One that leads nowhere counts as none.", load_default="")
+    page = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: a whole page, not a fragment."})
+    form = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: with the form for replies."})
+    reply_to = Prose(most=MAX_LINE_BYTES, note="Id of the comment that the form is to answer.", load_default="")
+    comment = Prose(most=MAX_LINE_BYTES, note="`pending`: says that a comment waits.", load_default="")
+    url = Line(most=2000, note="The address of the article, on one of the site's origins.", load_default="")
+    within = _choice(("0", "1"), load_default="0", metadata={"description": "`1`: links lead into the page at `url`."})
+    title = Line(most=500, note="The title of a thread that its first comment makes.", load_default="")
+    lang = _choice(LANGUAGES, load_default=LANGUAGES[0], metadata={"description": "The language of its own texts."})
+
+
 class CountsQuery(Request):
     """Up to a hundred threads."""
 
@@ -376,10 +396,14 @@ class FeedQuery(Request):
     """A thread's feed, or the site's."""
 
     thread = Line(least=1, most=500, note="The thread's key; without it, the whole site.", load_default=None)
+    cursor = Line(least=1, most=MAX_CURSOR_CHARS, note="From the link `next` of a feed.", load_default=None)
+
+
+_RECEIPT_NOTE = "The author's private page of this comment: what became of it, change, withdraw. A secret like a token."
 
 
 class Accepted(Schema):
-    """What became of a submission. Keep both tokens: they are not given again."""
+    """What became of a submission. Keep the tokens and the address: they are not given again."""
 
     id = Identifier(required=True)
     state = _choice(("pending", "approved"), required=True)
@@ -388,6 +412,7 @@ class Accepted(Schema):
     edit_token = fields.String(required=True)
     editable_until = Time(required=True)
     author_token = fields.String(required=True)
+    receipt_url = fields.String(required=True, metadata={"format": "uri", "description": _RECEIPT_NOTE})
 
 
 class Edited(Schema):
@@ -399,6 +424,7 @@ class Edited(Schema):
     edited_at = Time(required=True, allow_none=True)
     body_html = fields.String(required=True)
     editable_until = Time(required=True)
+    receipt_url = fields.String(required=True, metadata={"format": "uri", "description": _RECEIPT_NOTE})
 
 
 class Preview(Schema):

@@ -15,7 +15,8 @@ def test_submit_answers_as_the_contract_says(client, people, submission):
     answer = client.post(URL, json=submission)
     made = answer.get_json()
     assert answer.status_code == 202
-    assert set(made) == {"id", "state", "created_at", "body_html", "edit_token", "editable_until", "author_token"}
+    promised = {"id", "state", "created_at", "body_html", "edit_token", "editable_until", "author_token"}
+    assert set(made) == promised | {"receipt_url"}
     assert uuid.UUID(made["id"]).version == 7
     assert made["state"] == "pending"
     assert made["created_at"].endswith("Z")

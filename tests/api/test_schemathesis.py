@@ -24,7 +24,15 @@ from schemathesis.config import SchemathesisConfig
 from tests.conftest import submission_json
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-GROUPS = {"public": None, "feeds": None, "forms": None, "moderation": "moderator", "admin": "stranger"}
+GROUPS = {
+    "public": None,
+    "feeds": None,
+    "fragments": None,
+    "forms": None,
+    "receipts": None,
+    "moderation": "moderator",
+    "admin": "stranger",
+}
 """Tags of the document, and as whom they are called."""
 
 BOUNDED = settings(

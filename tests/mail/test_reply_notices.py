@@ -509,7 +509,7 @@ def test_send_by_the_plain_form_with_a_ticked_box_asks(client: FlaskClient, peop
         assert len(send()) == asked
     refused = client.post("/sites/other/reply", data={**form, "notify": "1"})
     assert refused.status_code == 422
-    assert "Notices of replies" in refused.text
+    assert "This site sends no notices of replies." in refused.text
 
 
 def test_link_only_leads_to_the_sites_own_pages(public: Post, send: Send, client: FlaskClient, people: Any) -> None:

@@ -104,7 +104,7 @@ def test_open_demo_pages_answers_and_names_three_other_articles(demo: Flask) -> 
         assert f'href="/demo/{article.slug}"' in front
         page = client.get(f"/demo/{article.slug}").text
         assert f'data-thread="{article.slug}"' in page
-        assert 'action="/sites/demo/reply"' in page
+        assert '/sites/demo/reply"' in page
         assert len(set(re.findall(r'href="/demo/([a-z-]+)"', page)) - {article.slug, "webhooks"}) == 3
     assert client.get("/demo/no-such-article").status_code == 404
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
 from moderation.errors import Invalid, NotFound
-from moderation.services import moderate, sites, threads
+from moderation.services import feeds, moderate, sites, threads
 from moderation.services import submit as submitting
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
@@ -43,6 +43,12 @@ def listed(parts: Parts, key: str = "a") -> dict[str, Any]:
     assert body is not None
     answer: dict[str, Any] = orjson.loads(body)
     return answer
+
+
+def feed_of(parts: Parts, key: str) -> feeds.Feed:
+    written: list[feeds.Feed] = []
+    feeds.written_feed(parts, "news", key, lambda feed: written.append(feed) or b"")
+    return written[0]
 
 
 def state(comment_id: uuid.UUID) -> str:
@@ -93,11 +99,11 @@ def test_title_and_thread_are_unseen_until_something_is_approved(parts: Parts, p
     gone = post(parts, "Soon deleted.")
     submitting.delete_comment(parts, "news", gone["id"], gone["edit_token"])
     assert threads.list_comments(parts, "news", "a") == empty
-    feed = threads.feed(parts, "news", "a")
-    assert (feed["title"], feed["link"]) == ("The News: a", None)
+    with pytest.raises(NotFound):
+        feed_of(parts, "a")
     moderate.decide(parts, CLI, waiting["id"], "approve")
     assert listed(parts)["thread"] == {"key": "a", "title": TITLE, "open": True}
-    assert threads.feed(parts, "news", "a")["link"] == "https://evil.example/"
+    assert feed_of(parts, "a").link == "https://evil.example/"
 
 
 def test_thread_is_found_by_the_key_as_it_was_sent(parts: Parts, people: Any) -> None:
@@ -105,7 +111,7 @@ def test_thread_is_found_by_the_key_as_it_was_sent(parts: Parts, people: Any) ->
     moderate.decide(parts, CLI, post(parts, thread_key=sent)["id"], "approve")
     assert listed(parts, sent)["total"] == 1
     assert threads.count_comments(parts, "news", [sent, "x"])["counts"] == {sent: 1, "x": 0}
-    assert len(threads.feed(parts, "news", sent)["entries"]) == 1
+    assert len(feed_of(parts, sent).entries) == 1
     assert moderate.list_queue(parts, CLI, QueueFilter(state="approved", thread=sent))["total_estimate"] == 1
 
 
@@ -116,9 +122,9 @@ def test_look_for_hostile_text_is_answered(parts: Parts, people: Any, hostile: s
     for name in ("q", "author", "thread", "signal"):
         with contextlib.suppress(Invalid):
             answered.append(moderate.list_queue(parts, CLI, QueueFilter(**{name: hostile})))
-    for call in (threads.list_comments, threads.feed):
+    for call in (lambda key: threads.list_comments(parts, "news", key), lambda key: feed_of(parts, key)):
         with contextlib.suppress(Invalid, NotFound):
-            answered.append(call(parts, "news", hostile))
+            answered.append(call(hostile))
     assert answered == [] if hostile == "\ud800" else len(answered) > 4
 
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
-from moderation.services import moderate, threads
+from moderation.services import feeds, moderate
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
@@ -79,6 +79,6 @@ def test_feed_of_a_thread_reads_that_thread_alone(parts: Parts, people: Any) -> 
     sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
     done = submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
     moderate.decide(parts, CLI, done["id"], "approve")
-    steps = plans(parts, lambda: threads.feed(parts, "news", "a"))
+    steps = plans(parts, lambda: feeds.written_feed(parts, "news", "a", lambda _: b""))
     assert any("ix_comments_thread (thread_id=? AND state=?)" in step for step in steps)
     assert not any("ORDER BY" in step for step in steps)

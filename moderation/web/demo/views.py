@@ -1,17 +1,16 @@
 """The demo newspaper's pages; joined to the service only where ``MODERATION_DEMO`` is on."""
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
 from markupsafe import Markup
 
-from moderation.services import threads
+from moderation.web import fragments
 from moderation.web.demo import receiver
 from moderation.web.demo.content import ARTICLES, SITE_KEY, SITE_NAME
-from moderation.web.guards import parts
 
 
 def blueprint(home: Path, public_url: str) -> Blueprint:
@@ -38,9 +37,16 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
             article=found,
             others=[other for other in ARTICLES if other is not found],
             page_url=public_url + url_for("demo.article", slug=slug),
-            reply_url=f"/sites/{SITE_KEY}/reply",
-            replies=_replies(slug),
-            is_pending=request.args.get("comment") == "pending",
+            feed_url=f"{public_url}/sites/{SITE_KEY}/feed.atom?{urlencode({'thread': slug})}",
+            plain=fragments.fragment(
+                SITE_KEY,
+                thread=slug,
+                title=found.headline,
+                url=public_url + url_for("demo.article", slug=slug),
+                within="1",
+                form="1",
+                **{name: request.args.get(name, "") for name in ("cursor", "reply_to", "comment")},
+            ),
         )
 
     @pages.get("/webhooks")
@@ -65,13 +71,6 @@ def blueprint(home: Path, public_url: str) -> Blueprint:
         return ("", 204) if verified else ("The signature is not right.", 400)
 
     return pages
-
-
-def _replies(slug: str) -> dict[str, Any]:
-    """The public list of a thread: the answer that the widget gets, for readers without script."""
-    page = threads.list_comments(parts(), SITE_KEY, slug, limit=100)
-    replies: dict[str, Any] = json.loads(page.body or b"{}")
-    return replies
 
 
 def long_date(day: date) -> str:
