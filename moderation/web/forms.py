@@ -50,6 +50,9 @@ FIELDS = {
 }
 """Names of the common reply form, and the fields of the JSON submission that they stand for."""
 
+OTHER_NAMES = {"comment_post_ID": "thread", "redirect_to": "return_to"}
+"""What forms of WordPress's themes call two of them; what else these send is passed over."""
+
 _FOR_OTHERS = ("author", "email", "author_token")
 """Fields that a reader's sign-on token stands for."""
 
@@ -215,8 +218,9 @@ def _guard(site: str) -> None:
 
 def _read_typed(typed: dict[str, str]) -> None:
     """Put what was typed into ``typed``, as far as it can be read."""
-    for name, values in request.form.lists():
-        if name in FIELDS:
+    for given, values in request.form.lists():
+        name = OTHER_NAMES.get(given, given)
+        if name in FIELDS and (name == given or name not in request.form):
             if len(values) > 1:
                 raise Invalid({name: ["It is given more than once."]})
             if guards.malformed_text(values[0]):
@@ -315,7 +319,17 @@ def _redirect(address: str) -> Response:
 
 
 def _back(typed: Mapping[str, str], origins: tuple[str, ...]) -> str | None:
-    return own_address(typed.get("return_to"), origins) or own_address(typed.get("thread_url"), origins)
+    return (
+        own_address(typed.get("return_to"), origins)
+        or own_address(typed.get("thread_url"), origins)
+        or _referring_page(origins)
+    )
+
+
+def _referring_page(origins: tuple[str, ...]) -> str | None:
+    """Where the form was, as far as the browser says: of another origin it mostly says no more than that."""
+    page = own_address(request.referrer, origins)
+    return page if page is not None and urlsplit(page).path not in {"", "/"} else None
 
 
 def _refused(site: str, error: ModerationError, typed: dict[str, str], origins: tuple[str, ...]) -> Response:

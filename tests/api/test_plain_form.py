@@ -165,3 +165,49 @@ def test_reply_over_the_rate_says_when_to_try_again(client, people):
 def test_reply_in_the_honeypot_looks_taken(caller, everybody):
     answer = caller.post(URL, data={**FORM, "website_confirm": "https://spam.example"})
     assert answer.status_code == 303
+
+
+WORDPRESS = {
+    "comment": "A calm remark from an old theme.",
+    "author": "Ana",
+    "email": "ana@example.org",
+    "url": "",
+    "wp-comment-cookies-consent": "yes",
+    "submit": "Post Comment",
+    "comment_post_ID": "4711",
+    "comment_parent": "0",
+    "_wp_unfiltered_html_comment": "f00",
+}
+"""What the form of WordPress's own themes sends."""
+
+
+def test_form_of_a_wordpress_theme_is_taken_once_its_action_is_changed(client, people):
+    answer = client.post(URL, data={**WORDPRESS, "redirect_to": ARTICLE}, headers={"Origin": OWN})
+    assert answer.headers["Location"] == f"{ARTICLE}?comment=pending#respond"
+    (item,) = client.get("/api/v1/queue", headers=people.bearer("viewer")).get_json()["items"]
+    assert (item["thread"]["key"], item["body"]) == ("4711", WORDPRESS["comment"])
+    thanked = client.post(URL, data={**WORDPRESS, "author": "Ben"}, headers={"Origin": OWN, "Referer": f"{OWN}/"})
+    assert thanked.status_code == 200
+    assert "waits for a moderator" in thanked.text
+    back = client.post(URL, data={**WORDPRESS, "author": "Cem"}, headers={"Origin": OWN, "Referer": ARTICLE})
+    assert back.headers["Location"] == f"{ARTICLE}?comment=pending#respond"
+
+
+def test_form_of_a_wordpress_theme_leads_to_no_foreign_page(caller, everybody):
+    for foreign in ("https://evil.example/x", "//evil.example/x", "https://news.example@evil.example/x"):
+        answer = caller.post(URL, data={**WORDPRESS, "redirect_to": foreign}, headers={"Referer": foreign})
+        assert answer.status_code in {200, 422}
+        assert "Location" not in answer.headers
+
+
+def test_form_with_both_names_goes_by_ours(client, people):
+    client.post(URL, data={**WORDPRESS, **FORM})
+    (item,) = client.get("/api/v1/queue", headers=people.bearer("viewer")).get_json()["items"]
+    assert item["thread"]["key"] == FORM["thread"]
+
+
+def test_form_of_a_wordpress_theme_with_a_mistake_gets_a_readable_page(caller, everybody):
+    answer = caller.post(URL, data={**WORDPRESS, "comment": " "})
+    assert answer.status_code == 422
+    assert answer.mimetype == "text/html"
+    assert 'name="thread" value="4711"' in answer.text
