@@ -99,10 +99,15 @@ def change_site(
     name: str | None = None,
     origins: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    expected_version: int | None = None,
 ) -> dict[str, Any]:
-    """Change what is given, leave the rest. Raises ``NotFound``, ``Forbidden``, or ``Invalid`` by field."""
+    """Change what is given, leave the rest. Raises ``NotFound``, ``Forbidden``, ``Invalid`` by field, or ``Conflict``
+    where the site's version is not the one expected.
+    """
     with write() as session:
         site = site_for(session, actor, site_key, Role.ADMIN, for_change=True)
+        if expected_version is not None and site.version != expected_version:
+            raise Conflict("The site, or one of its rules, was changed since you saw it. Nothing was saved.")
         values: dict[str, Any] = {}
         if name is not None:
             values["name"] = _name(name)
