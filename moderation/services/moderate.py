@@ -721,10 +721,10 @@ def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str)
     ``email`` is None where none was given, or it is gone. Raises ``NotFound``, ``Forbidden``, ``Invalid``.
     """
     reason = normalise_line(reason, "reason")
-    if not reason:
-        raise Invalid({"reason": ["It is required: say what the address is needed for."]})
     with write() as session:
         comment = _comment(session, actor, comment_id, Role.ADMIN)
+        if not reason:
+            raise Invalid({"reason": ["It is required: say what the address is needed for."]})
         email: str | None = None
         if comment.email_sealed is not None:
             email = parts.vault.open(
