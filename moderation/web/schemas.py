@@ -857,7 +857,7 @@ class ModelAgreement(Schema):
     agreed = fields.Integer(required=True)
 
 
-_SAMPLED = {"description": "Of the latest decisions of people, at most 2,000, as the comments stand now."}
+_SAMPLED = {"description": "Of the latest decisions of people, at most 1,000, as the comments stand now."}
 
 
 class Stats(Schema):
