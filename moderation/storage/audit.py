@@ -147,14 +147,14 @@ def find(
     Looks at ``MAX_WALKED`` lines at most, so that there may be few lines, or none, and yet more to look at.
     """
     if before is None and wanted.before is not None:
-        before = _seq_after(session, wanted.before + _SKEW)
+        before = _seq_after(session, _moved(wanted.before, _SKEW))
     walked = _lines(select(AuditLine.seq), site_ids, before).limit(MAX_WALKED)
     found = select(AuditLine).where(AuditLine.seq.in_(walked.subquery().select()), *_conditions(wanted))
     lines = session.scalars(found.order_by(AuditLine.seq.desc()).limit(limit + 1)).all()
     if len(lines) > limit:
         return Found(lines[:limit], lines[limit - 1].seq)
     last = session.scalar(walked.offset(MAX_WALKED - 1).limit(1))
-    is_over = last is not None and wanted.after is not None and _at(session, last) < wanted.after - _SKEW
+    is_over = last is not None and wanted.after is not None and _at(session, last) < _moved(wanted.after, -_SKEW)
     return Found(lines, None if is_over else last)
 
 
@@ -170,6 +170,13 @@ def holds(lines: Sequence[AuditLine], key: bytes | None = None) -> bool:
     rows = [{name: getattr(line, name) for name in (*_HASHED, "hash")} for line in lines]
     whole = all(hmac.compare_digest(row["hash"], _hash(row, key)) for row in rows)
     return whole and all(later["previous"] == earlier["hash"] for later, earlier in pairwise(rows))
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """The console's page of the audit log, and the reveal of an address, which leaves a line in it."""
 
 import uuid
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import Response
@@ -55,7 +55,7 @@ def show_audit() -> Response:
         by=filters["by"] or None,
         action=filters["action"] or None,
         after=after,
-        before=None if until is None else until + timedelta(days=1),
+        before=None if until is None else until.replace(hour=23, minute=59, second=59, microsecond=999_999),
     )
     return page(
         "audit",

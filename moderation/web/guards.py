@@ -34,7 +34,7 @@ LARGER_BODIES = {
     "demo": 262_144,
     "rules": 4_194_304,
     "console.put_words": 4_194_304,
-    "console.put_automod": 262_144,
+    "console.put_automod": 1_048_576,
 }
 """Bytes, by blueprint or endpoint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists
 of words have up to 100,000 entries; a form writes what is not ASCII in three bytes a byte. Who sends a list, or a form,

@@ -62,6 +62,10 @@ def all_pages(parts: Parts, **asked: Any) -> tuple[list[str], int]:
         ({"after": BEGAN + timedelta(hours=38)}, [39, 38]),
         ({"by": "ada", "after": BEGAN + timedelta(hours=5), "before": BEGAN + timedelta(hours=25)}, [20, 10]),
         ({"before": BEGAN}, []),
+        (
+            {"by": "ada", "after": datetime.min.replace(tzinfo=UTC), "before": datetime.max.replace(tzinfo=UTC)},
+            [30, 20, 10, 0],
+        ),
     ],
 )
 def test_list_audit_finds_what_is_asked_for(parts: Parts, lines: None, asked: dict[str, Any], expected: Any) -> None:
