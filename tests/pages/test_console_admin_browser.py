@@ -65,7 +65,14 @@ PATHS = (
 )
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desktop", "dark")])
+KINDS = (
+    *("dashboard?site=news", "settings?site=news", "automod?site=news", "webhooks/{webhook}", "people/{person}"),
+    "audit?site=news",
+)
+"""One of each kind: what they are made of is the same on the others."""
+
+
+@pytest.mark.parametrize(("size", "scheme", "paths"), [("phone", "light", PATHS), ("desktop", "dark", KINDS)])
 def test_page_has_no_violation_fits_the_width_and_runs_nothing(
     live_server: LiveServer,
     site: dict[str, Any],
@@ -73,9 +80,10 @@ def test_page_has_no_violation_fits_the_width_and_runs_nothing(
     violations: Callable[[Any], list[str]],
     size: str,
     scheme: str,
+    paths: tuple[str, ...],
 ) -> None:
     page = enter(viewport=SIZES[size], color_scheme=scheme)
-    for path in PATHS:
+    for path in paths:
         page.goto(f"{live_server.url}/console/{path.format(**site)}")
         page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
         assert violations(page) == [], path
