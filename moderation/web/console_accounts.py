@@ -13,7 +13,7 @@ from moderation.services import accounts
 from moderation.services.sites import ALL_SITES
 from moderation.web import console_admin, guards, sessions
 from moderation.web.console import _NOBODYS_SITE, _actor, console
-from moderation.web.console_admin import Place, Problems, back, cursor, page, pages, typed
+from moderation.web.console_admin import Place, back, cursor, page, pages, typed
 from moderation.web.guards import parts
 
 SHOWN = 50
@@ -165,7 +165,7 @@ def _person(person_id: uuid.UUID, status: int = 200, **more: Any) -> Response:
     own = _place()
     shown = {"secret": None, "is_new": False, **more}
     has = {one["site"]: one["role"] for one in found["roles"]}
-    scopes = [*([ALL_SITES] if own.everywhere else []), *dict.fromkeys([*has, *(site["key"] for site in own.choices)])]
+    scopes = [*([ALL_SITES] if own.everywhere else []), *has, *(site["key"] for site in own.choices)]
     return page(
         "person",
         "people",
@@ -207,14 +207,12 @@ def show_account() -> Response:
 def change_password() -> AnyResponse:
     """Change one's own password. All sessions end, and this browser gets a new one."""
     form = typed("current_password", "password", "again")
-    problems: Problems
     try:
         if form["password"] != form["again"]:
             raise Invalid({"again": ["It is not the same as above."]})
         accounts.change_password(parts(), _actor(), form["current_password"], form["password"])
     except Invalid as error:
-        problems = error.fields
-        return page("account", "account", None, 422, problems=problems)
+        return page("account", "account", None, 422, problems=error.fields)
     except RateLimited as error:
         answer = page("account", "account", None, 429, problems={"": [error.detail]})
         answer.headers["Retry-After"] = str(error.retry_after_s)

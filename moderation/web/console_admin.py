@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -168,6 +167,4 @@ def pages(found: Mapping[str, Any], endpoint: str, **values: Any) -> dict[str, s
 
 def back(endpoint: str, told: str = "", **values: Any) -> AnyResponse:
     """To another page, with what to tell there."""
-    query = urlencode({"told": told}) if told else ""
-    address = url_for(endpoint, **values)
-    return redirect(f"{address}{'&' if '?' in address else '?'}{query}" if query else address, 303)
+    return redirect(url_for(endpoint, **values, told=told or None), 303)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 360, 190
 """Size of a drawing, in its own units. It scales to the page; on a phone a unit is about a pixel."""
 
-LEFT, RIGHT, TOP, BOTTOM = 34, 14, 8, 20
+LEFT, RIGHT, TOP, BOTTOM = 34, 18, 8, 20
 """Room around the bars, for the labels."""
 
 ALL_LABELS, SOME_LABELS = 8, 6
@@ -56,6 +56,11 @@ class Plot:
     dots: Sequence[tuple[float, float]]
     rows: Sequence[Label]
     columns: Sequence[Label]
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Where the lines of the grid begin and end."""
+        return LEFT, WIDTH - RIGHT
 
     @property
     def series(self) -> Sequence[Series]:

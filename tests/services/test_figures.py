@@ -1,15 +1,19 @@
 """Figures of the latest decisions: how long they took, which signals and rules spoke, whose score agreed."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from moderation.domain.actor import CLI, Actor, Role
-from moderation.services import figures, moderate, sites
+from moderation.services import automod, deliver, figures, moderate, sites
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
+from moderation.storage.db import db
 from moderation.web import plots
+from moderation.web.console_figures import span
 
 CLIENT = Client("203.0.113.7", "Mozilla/5.0")
 
@@ -68,8 +72,6 @@ def test_stats_count_signals_and_rules_by_what_people_decided(parts: Parts, peop
 
 
 def test_stats_show_rules_in_yaml_without_the_words_of_a_comment(parts: Parts, people: Any, mira: Actor) -> None:
-    from moderation.services import automod
-
     automod.put_automod(parts, CLI, "news", "body: [hamster]\naction: filter\naction_reason: 'Seen: {{match}}'\n")
     moderate.decide(parts, mira, post(parts, "My HaMsTer is on the ferry."), "approve")
     (rule,) = moderate.stats(parts, mira, "news")["rules"]
@@ -99,6 +101,45 @@ def test_stats_look_at_a_bounded_number_of_decisions_within_the_days(
         moderate.decide(parts, mira, post(parts, f"Remark {n} of today."), "approve")
         clock.move(seconds=1)
     assert moderate.stats(parts, mira, "news", 30)["sampled"] == 3
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_figures_and_logs_find_their_rows_by_an_index(parts: Parts, people: Any, mira: Actor) -> None:
+    """What these pages read is bounded, also on a SQLite that nobody has analysed."""
+    moderate.decide(parts, mira, post(parts, "A remark on the casino."), "approve")
+    endpoint = deliver.add_endpoint(parts, CLI, "news", "http://127.0.0.1:9/")["id"]
+    steps = steps_of(
+        lambda: moderate.stats(parts, mira, "news"),
+        lambda: deliver.list_deliveries(parts, CLI, endpoint, state="failed"),
+        lambda: moderate.list_audit(parts, CLI, "news", by="nobody", before=parts.clock()),
+    )
+    # What is scanned is the inner query, which is limited itself.
+    assert {step for step in steps if step.startswith("SCAN")} <= {"SCAN anon_1"}
+    for index in ("ix_decisions_site (site_id=? AND created_at>?)", "ix_deliveries_failed", "ix_audit_chain"):
+        assert any(index in step for step in steps), index
+    assert not any("ORDER BY" in step for step in steps)
+
+
+def steps_of(*calls: Callable[[], Any]) -> list[str]:
+    """The steps in which SQLite carries out what these calls read of the tables that grow."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if any(f"FROM {table}" in statement for table in ("decisions", "signals", "comments", "deliveries", "audit")):
+            seen.append((statement, values))
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        for call in calls:
+            call()
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    with db.engine.connect() as connection:
+        return [
+            row[3]
+            for statement, values in seen
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
 
 
 def test_draw_a_plot_keeps_every_bar_inside_and_stacks_them() -> None:
@@ -135,6 +176,4 @@ def test_draw_nothing_is_empty_and_still_a_plot() -> None:
     ],
 )
 def test_write_a_length_of_time_in_its_largest_unit(seconds: float | None, said: str) -> None:
-    from moderation.web.console_figures import span
-
     assert span(seconds) == said
