@@ -203,8 +203,18 @@ def _automod(at: Place, form: dict[str, str] | None = None, status: int = 200, *
         stored = automod.show_automod(parts(), _actor(), at.key)
     except NotFound:
         stored = {"text": "", "rules": 0, "version": 0, "changed_at": None}
-    shown = form or {"text": stored["text"], "last": str(trials.DEFAULT_LAST)}
-    values = {**shown, "version": str(stored["version"])}
+    is_old = status == 409
+    values = form or {"text": stored["text"], "last": str(trials.DEFAULT_LAST)}
+    if is_old or form is None:
+        # What is there by now goes with its version: who saves again has seen that somebody else was faster.
+        values = {**values, "version": str(stored["version"])}
     return page(
-        "automod", "automod", at, status, form=values, stored=stored, **({"checked": None, "backtest": None} | more)
+        "automod",
+        "automod",
+        at,
+        status,
+        form=values,
+        stored=stored,
+        is_old=is_old,
+        **({"checked": None, "backtest": None} | more),
     )

@@ -87,8 +87,11 @@ def _page(
 ) -> Response:
     kept = {name: _as_text(value) for name, value in site["settings"].items()}
     shown = {"name": site["name"], "origins": "\n".join(site["origins"]), **kept}
-    # What is there by now goes with its version: who saves again has seen that somebody else was faster.
-    values = {**(form or shown), "version": str(site["version"])}
+    is_old = status == 409
+    values = form or shown
+    if is_old or form is None:
+        # What is there by now goes with its version: who saves again has seen that somebody else was faster.
+        values = {**values, "version": str(site["version"])}
     return page(
         "settings",
         "settings",
@@ -98,7 +101,7 @@ def _page(
         problems=problems or {},
         groups=_groups(kept),
         kept=shown,
-        is_old=status == 409,
+        is_old=is_old,
         policies=POLICIES,
     )
 

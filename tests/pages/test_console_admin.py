@@ -129,6 +129,15 @@ def test_save_settings_that_somebody_else_changed_is_refused_and_shows_both(app:
         assert sites.show_site(app.extensions["moderation"], CLI, "news")["settings"]["max_depth"] == 5
 
 
+def test_save_settings_after_a_mistake_still_notices_who_was_faster(app: Flask, admin: FlaskClient) -> None:
+    form = form_of(admin.get("/console/settings").text)
+    wrong = send(admin, "settings", **form | {"max_depth": "eleven"}).text
+    with app.app_context():
+        sites.change_site(app.extensions["moderation"], CLI, "news", settings={"max_depth": 7})
+    answer = send(admin, "settings", **form | {"version": field(wrong, "version")})
+    assert answer.status_code == 409
+
+
 @pytest.mark.parametrize("version", ["", "-1", "x", "1e3", "9" * 40, "٣"])
 def test_save_settings_without_a_version_is_refused(admin: FlaskClient, version: str) -> None:
     form = form_of(admin.get("/console/settings").text)
@@ -223,6 +232,23 @@ def test_put_automod_checks_saves_and_removes(app: Flask, admin: FlaskClient) ->
     with app.app_context():
         assert automod.show_automod(app.extensions["moderation"], CLI, "news")["text"] == text.replace("\r\n", "\n")
     assert "This site has none yet." in follow(admin, send(admin, "automod/remove", "automod"))
+
+
+@pytest.mark.parametrize("between", ["check", "save", "backtest"])
+def test_put_automod_after_another_answer_still_notices_who_was_faster(
+    app: Flask, admin: FlaskClient, between: str
+) -> None:
+    """The version of the text that one began with goes along, whatever was pressed and was wrong in between."""
+    text = "body: [mine]\naction: filter\n"
+    wrong = text.replace("filter", "explode") if between == "save" else text
+    with app.app_context():
+        automod.put_automod(app.extensions["moderation"], CLI, "news", text.replace("mine", "theirs"))
+    page = send(admin, "automod", do=between, text=wrong, version="0", last="10").text
+    answer = send(admin, "automod", do="save", text=text, version=field(page, "version"))
+    assert answer.status_code == 409
+    assert "body: [theirs]" in answer.text
+    assert "body: [mine]" in answer.text
+    follow(admin, send(admin, "automod", do="save", text=text, version=field(answer.text, "version")))
 
 
 def test_put_automod_of_the_largest_size_that_is_allowed(admin: FlaskClient) -> None:
