@@ -23,6 +23,9 @@ MEANINGS = {
     "learning": "Whether the moderators’ decisions teach the site’s own model.",
     "open_threads": "Whether a page’s first comment begins its thread. Off: comments only where there is a thread.",
     "require_email": "Whether a reader has to give an address. It is sealed, and never shown to readers.",
+    "sso": "Whether readers can, or have to, be logged in at the site: single sign-on.",
+    "erase_texts": "Whether to erase a person removes their texts too. Off: these stay, under the name [deleted].",
+    "reply_notices": "Whether readers can ask to be told of replies by mail, where the service sends mail.",
     "max_chars": "Longest comment, in characters.",
     "max_depth": "How deep answers to answers are nested. Deeper ones hang on the deepest level.",
     "edit_window_s": "Seconds in which authors may change or delete their comment. 0: never.",
@@ -37,13 +40,18 @@ MEANINGS = {
 
 GROUPS = {
     "What becomes of a comment": ("policy", "approve_below", "spam_from", "auto_spam", "learning"),
-    "Writing": ("open_threads", "require_email", "max_chars", "max_depth", "edit_window_s"),
-    "Readers": ("votes", "reports"),
+    "Writing": ("open_threads", "require_email", "sso", "max_chars", "max_depth", "edit_window_s"),
+    "Readers": ("votes", "reports", "reply_notices", "erase_texts"),
     "How often": ("submit_rate", "report_rate", "vote_rate", "preview_rate"),
 }
 """In which order they are shown; one that is not named here comes last."""
 
-POLICIES = {"hold": "hold every comment", "auto": "publish what nothing speaks against"}
+CHOICES = {
+    "policy": {"hold": "hold every comment", "auto": "publish what nothing speaks against"},
+    "sso": {"off": "off", "optional": "optional", "required": "required of every reader"},
+}
+"""Settings that are one of a few words, with what these are called."""
+
 RATE_HINT = "Like 10/minute or 10/minute;100/hour; none lifts the limit."
 _DEFAULTS = SiteSettings()
 
@@ -102,14 +110,17 @@ def _page(
         groups=_groups(kept),
         kept=shown,
         is_old=is_old,
-        policies=POLICIES,
+        choices=CHOICES,
     )
 
 
 def _groups(kept: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     named = {name for names in GROUPS.values() for name in names}
     others = {"Other": tuple(name for name in setting_names() if name not in named)}
-    found = {title: [_field(name, kept[name]) for name in names] for title, names in {**GROUPS, **others}.items()}
+    found = {
+        title: [_field(name, kept[name]) for name in names if name in kept]
+        for title, names in {**GROUPS, **others}.items()
+    }
     return {title: group for title, group in found.items() if group}
 
 
@@ -118,8 +129,8 @@ def _field(name: str, value: str) -> dict[str, Any]:
     low, high = RANGES.get(name, (None, None))
     if isinstance(default, bool):
         kind = "tick"
-    elif name == "policy":
-        kind = "policy"
+    elif name in CHOICES:
+        kind = "choice"
     elif name in RANGES:
         kind = "number"
     else:
