@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from moderation.adapters.passwords import check_strength
 from moderation.domain.actor import Actor, Role
 from moderation.domain.text import normalise_line
-from moderation.errors import Forbidden, Invalid, NotFound, RateLimited, StorageUnavailable, Unauthenticated
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, StorageUnavailable, Unauthenticated
 from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
@@ -178,10 +178,13 @@ def log_out(parts: Parts, cookie: str) -> None:
 def change_password(parts: Parts, actor: Actor, current: str, new: str) -> None:
     """Change one's own password; ends all of one's sessions.
 
-    Raises ``Invalid`` for ``current_password`` or ``password``, ``Forbidden`` for who is no person.
+    Raises ``Invalid`` for ``current_password`` or ``password``, ``Forbidden`` for who is no person, ``RateLimited``
+    after too many tries: whoever finds an open session is not to guess the password there.
     """
     if actor.kind != "moderator":
         raise Forbidden("Only a person has a password.")
+    with write() as session:
+        limits.hit(session, PAIR_RATE, f"password:{actor.id}", parts.clock())
     with read() as session:
         person = moderators.moderator_by_id(session, uuid.UUID(actor.id))
     if not parts.passwords.verify(None if person is None else person.password_hash, current) or person is None:
@@ -259,8 +262,9 @@ def change_moderator(
     """Change a person: ``roles`` maps a site's key (or ``*``) to a role, or to None to take it away.
 
     All sessions of the person end. Raises ``NotFound`` for a person without a role on the actor's sites, ``Forbidden``
-    for a password or a lock by somebody who is not admin of all of the person's sites.
+    for a password or a lock by somebody who is not admin of all of the person's sites, ``Conflict`` for oneself.
     """
+    _refuse_oneself(actor, moderator_id)
     with read() as session:
         person = _person_for(session, actor, moderator_id)
     hashed = None if password is None else _hashed(parts, person.name, password)
@@ -286,12 +290,26 @@ def change_moderator(
 
 
 def remove_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> None:
-    """Remove a person with all roles and sessions; what they decided keeps their name."""
+    """Remove a person with all roles and sessions; what they decided keeps their name. ``Conflict`` for oneself."""
+    _refuse_oneself(actor, moderator_id)
     with write() as session:
         person = _person_for(session, actor, moderator_id)
         _require_all_of(session, actor, person)
         moderators.remove_moderator(session, person.id)
         _note(parts, session, actor, None, "moderator.remove", "moderator", person.id, {"name": person.name})
+
+
+def show_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> dict[str, Any]:
+    """One person, with the roles on the actor's sites, and whether the actor is admin of ``all_sites`` of theirs.
+
+    Raises ``NotFound`` also for a person without a role on a site where the actor is admin.
+    """
+    with read() as session:
+        person = _person_for(session, actor, moderator_id)
+        roles = moderators.roles_of(session, [person.id])[person.id]
+        keys = sites.site_keys(session, {site for site in roles if site is not None})
+        all_sites = all(actor.may(site, Role.ADMIN) for site in roles)
+        return {**_shown_moderator(person, _visible(actor, roles), keys), "all_sites": all_sites}
 
 
 def known_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any] | None:
@@ -388,6 +406,12 @@ def _person_for(session: Session, actor: Actor, moderator_id: uuid.UUID) -> Mode
     if not actor.may(None, Role.ADMIN) and not any(site and actor.may(site, Role.ADMIN) for site in roles):
         raise NotFound("moderator")
     return person
+
+
+def _refuse_oneself(actor: Actor, moderator_id: uuid.UUID) -> None:
+    """Raise ``Conflict``: who locks themselves out by one click may be the last admin."""
+    if actor.key == f"moderator:{moderator_id}":
+        raise Conflict("Another admin has to do this: nobody changes or removes their own account here.")
 
 
 def _require_all_of(session: Session, actor: Actor, person: Moderator) -> None:

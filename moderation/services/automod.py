@@ -3,7 +3,7 @@
 from typing import Any
 
 from moderation.domain.actor import Actor, Role
-from moderation.errors import NotFound
+from moderation.errors import Conflict, NotFound
 from moderation.scoring.automod_reader import read_automod
 from moderation.services.parts import Parts
 from moderation.services.site_rules import rules_of_site
@@ -13,10 +13,13 @@ from moderation.storage.db import read, write
 from moderation.storage.models import AutomodRow
 
 
-def put_automod(parts: Parts, actor: Actor, site_key: str, text: str, *, dry_run: bool = False) -> dict[str, Any]:
+def put_automod(
+    parts: Parts, actor: Actor, site_key: str, text: str, *, dry_run: bool = False, expected_version: int | None = None
+) -> dict[str, Any]:
     """Keep the text as the site's rules; ``dry_run`` only checks it.
 
-    Raises ``Invalid`` for ``text``, with messages that each say line, column and what to do.
+    ``expected_version`` is that of the text which this one replaces, 0 for none. Raises ``Invalid`` for ``text``, with
+    messages that each say line, column and what to do, and ``Conflict`` where another text is there by now.
     """
     with read() as session:
         site_for(session, actor, site_key, Role.ADMIN)
@@ -26,6 +29,8 @@ def put_automod(parts: Parts, actor: Actor, site_key: str, text: str, *, dry_run
     with write() as session:
         site = site_for(session, actor, site_key, Role.ADMIN, for_change=True)
         row = rules.automod_of(session, site.id) or AutomodRow(site_id=site.id, version=0)
+        if expected_version is not None and row.version != expected_version:
+            raise Conflict("Somebody else changed these rules since you saw them. Nothing was saved.")
         row.text, row.rules, row.version, row.changed_at = text, count, row.version + 1, parts.clock()
         rules.save_automod(session, row)
         sites.bump_sites(session, site.id)

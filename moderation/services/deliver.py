@@ -55,6 +55,8 @@ SETTLE_WAITS_S = (0.2, 0.5, 1.0)
 """Waits between the tries to settle while the database is away."""
 
 REPLAY_BATCH = 200
+MAX_REPLAYED = 10_000
+"""Deliveries that one call makes due again, in transactions of ``REPLAY_BATCH``."""
 
 _log = structlog.get_logger("moderation.deliver")
 
@@ -346,6 +348,22 @@ def replay_delivery(parts: Parts, actor: Actor, delivery_id: uuid.UUID) -> dict[
         session.refresh(delivery)
         _note(parts, session, actor, endpoint, "webhook.replay", {"delivery": str(delivery.id)})
         return _shown_delivery(delivery, event.type)
+
+
+def replay_failed(parts: Parts, actor: Actor, endpoint_id: uuid.UUID) -> dict[str, Any]:
+    """Send again what failed in all its tries, up to ``MAX_REPLAYED``, the oldest first: ``{"replayed", "more"}``.
+
+    Raises ``Conflict`` while the endpoint is disabled.
+    """
+    replayed, more = 0, True
+    while more and replayed < MAX_REPLAYED:
+        with write() as session:
+            endpoint = _active_endpoint(session, actor, endpoint_id)
+            count = outbox.replay_failed(session, endpoint.id, parts.clock(), REPLAY_BATCH)
+            replayed, more = replayed + count, count == REPLAY_BATCH
+            if count:
+                _note(parts, session, actor, endpoint, "webhook.replay", {"replayed": count})
+    return {"replayed": replayed, "more": more}
 
 
 def replay_range(

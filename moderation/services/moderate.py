@@ -7,7 +7,7 @@ record, what readers see, an outbox row for each subscribed endpoint, the audit 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -20,7 +20,7 @@ from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import CallerError, Conflict, Forbidden, Invalid, NotFound
 from moderation.scoring.repeats import similarity
-from moderation.services import events, learning, notices
+from moderation.services import events, figures, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
@@ -725,10 +725,10 @@ def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str)
     ``email`` is None where none was given, or it is gone. Raises ``NotFound``, ``Forbidden``, ``Invalid``.
     """
     reason = normalise_line(reason, "reason")
-    if not reason:
-        raise Invalid({"reason": ["It is required: say what the address is needed for."]})
     with write() as session:
         comment = _comment(session, actor, comment_id, Role.ADMIN)
+        if not reason:
+            raise Invalid({"reason": ["It is required: say what the address is needed for."]})
         email: str | None = None
         if comment.email_sealed is not None:
             email = parts.vault.open(
@@ -743,24 +743,47 @@ def reveal_email(parts: Parts, actor: Actor, comment_id: uuid.UUID, reason: str)
 
 
 def list_audit(
-    parts: Parts, actor: Actor, site_key: str | None, limit: int = 50, cursor: str | None = None
+    parts: Parts,
+    actor: Actor,
+    site_key: str | None,
+    limit: int = 50,
+    cursor: str | None = None,
+    *,
+    by: str | None = None,
+    action: str | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
 ) -> dict[str, Any]:
-    """Who did what, newest first: of one site for its moderators; of all for whoever moderates all sites."""
+    """Who did what, newest first: of one site for its moderators; of all for whoever moderates all sites.
+
+    ``by`` is a name; ``action`` is one, or with a dot at the end all that begin so (``comment.``). A page may have
+    fewer than ``limit`` lines, or none, and yet a ``next``: what is looked for may be further back. ``holds`` says of
+    a page of one site without any filter whether its lines are as they were written, else it is None.
+    """
     if not 1 <= limit <= 100:
         raise Invalid({"limit": ["It is a whole number from 1 to 100."]})
+    wanted = audit.Wanted(_asked_line(by, "by"), _asked_line(action, "action"), after, before)
+    listing = f"audit:{actor.key}:{site_key}"
     with read() as session:
         site_ids = _audited_sites(session, actor, site_key)
-        after = read_cursor(parts.vault, f"audit:{actor.key}:{site_key}", cursor)
-        rows = audit.page(session, site_ids=site_ids, limit=limit + 1, before=after[0] if after else None)
-        page = rows[:limit]
-        keys = sites.site_keys(session, {row.site_id for row in page if row.site_id})
-    last = page[-1] if len(rows) > limit else None
+        place = read_cursor(parts.vault, listing, cursor)
+        found = _audit_found(session, wanted, site_ids, limit, place[0] if place else None)
+        keys = sites.site_keys(session, {row.site_id for row in found.lines if row.site_id})
+    is_run = site_key is not None and wanted == audit.ANY
     return {
-        "items": [_audit_line(row, keys) for row in page],
-        "next": write_cursor(parts.vault, f"audit:{actor.key}:{site_key}", last.seq, uuid.UUID(int=0))
-        if last
-        else None,
+        "items": [_audit_line(row, keys) for row in found.lines],
+        "next": None if found.next is None else write_cursor(parts.vault, listing, found.next, uuid.UUID(int=0)),
+        "holds": audit.holds(found.lines, parts.vault.audit_key) if is_run else None,
     }
+
+
+def _audit_found(
+    session: Session, wanted: audit.Wanted, site_ids: frozenset[uuid.UUID] | None, limit: int, before: int | None
+) -> audit.Found:
+    if wanted != audit.ANY:
+        return audit.find(session, wanted, site_ids=site_ids, limit=limit, before=before)
+    rows = audit.page(session, site_ids=site_ids, limit=limit + 1, before=before)
+    return audit.Found(rows[:limit], rows[limit - 1].seq if len(rows) > limit else None)
 
 
 def _audited_sites(session: Session, actor: Actor, site_key: str | None) -> frozenset[uuid.UUID] | None:
@@ -791,9 +814,9 @@ def _audit_line(row: AuditLine, keys: dict[uuid.UUID, str]) -> dict[str, Any]:
 
 
 def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> dict[str, Any]:
-    """What came in and what became of it, by day (UTC); the age of the oldest pending; the median time to a decision
-    over the latest thousand; how often the score agreed with the moderators; of one site, how well what was learned
-    predicts decisions.
+    """What came in and what became of it, by day (UTC); how many wait, and the oldest of them; how often the score
+    agreed with the moderators; of the latest decisions what ``figures.latest`` has; of one site, how well what was
+    learned predicts decisions.
     """
     if not 1 <= days <= MAX_STATS_DAYS:
         raise Invalid({"days": [f"It is a whole number from 1 to {MAX_STATS_DAYS}."]})
@@ -803,23 +826,25 @@ def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> d
         asked = _sites_asked(session, actor, site_key)
         ids = list(asked) if asked is not None else sites.all_site_ids(session)
         rows = tallies.counts_by_day(session, ids, since)
+        pending = comments.queue_estimate(session, QueueQuery(sites=asked, state=State.PENDING))
         oldest = comments.oldest_waiting(session, ids)
-        median = decisions.median_wait_s(session, ids)
+        latest = figures.latest(session, ids, datetime.combine(since, time.min, UTC), AGREES_FROM)
         taught = learning.figures_of(session, ids[0]) if len(ids) == 1 else None
     by_day = _by_day(rows, since, days)
     agreed, disagreed = _sum(rows, "agreed"), _sum(rows, "disagreed")
     return {
         "days": by_day,
+        "pending_estimate": pending,
         "oldest_pending_s": None if oldest is None else max(0.0, (now - oldest).total_seconds()),
-        "median_decision_s": median,
         "score_agreed": agreed,
         "score_disagreed": disagreed,
         "agreement": agreed / (agreed + disagreed) if agreed + disagreed else None,
         "learned": taught,
+        **latest,
     }
 
 
-_COUNTED = ("submitted", "approved", "rejected", "spam")
+_COUNTED = ("submitted", "approved", "rejected", "spam", "agreed", "disagreed")
 
 
 def _by_day(rows: Iterable[tuple[date, str, int]], since: date, days: int) -> list[dict[str, Any]]:

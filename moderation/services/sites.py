@@ -6,7 +6,7 @@ audited and lets the version of the site grow, so that no process goes on with w
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -99,17 +99,16 @@ def change_site(
     name: str | None = None,
     origins: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    expected_version: int | None = None,
 ) -> dict[str, Any]:
-    """Change what is given, leave the rest. Raises ``NotFound``, ``Forbidden``, or ``Invalid`` by field."""
+    """Change what is given, leave the rest. Raises ``NotFound``, ``Forbidden``, ``Invalid`` by field, or ``Conflict``
+    where the site's version is not the one expected.
+    """
     with write() as session:
         site = site_for(session, actor, site_key, Role.ADMIN, for_change=True)
-        values: dict[str, Any] = {}
-        if name is not None:
-            values["name"] = _name(name)
-        if origins is not None:
-            values["origins"] = _origins(origins)
-        if settings is not None:
-            values["settings"] = changed_settings(site.settings, settings)
+        if expected_version is not None and site.version != expected_version:
+            raise Conflict("The site, or one of its rules, was changed since you saw it. Nothing was saved.")
+        values = _checked_site(site, name, origins, settings)
         changed = {column: value for column, value in values.items() if getattr(site, column) != value}
         if not changed:
             return _shown_site(site)
@@ -261,6 +260,29 @@ def scope_for(session: Session, actor: Actor, site_key: str, role: Role) -> Site
         actor.require_everywhere(role)
         return None
     return site_for(session, actor, site_key, role)
+
+
+def _checked_site(
+    site: Site, name: str | None, origins: Sequence[str] | None, settings: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The columns that were given. Raises ``Invalid`` with all that is wrong, not only the first of it."""
+    given: dict[str, Callable[[], Any]] = {}
+    if name is not None:
+        given["name"] = lambda: _name(name)
+    if origins is not None:
+        given["origins"] = lambda: _origins(origins)
+    if settings is not None:
+        given["settings"] = lambda: changed_settings(site.settings, settings)
+    values: dict[str, Any] = {}
+    problems: dict[str, Sequence[str]] = {}
+    for column, checked in given.items():
+        try:
+            values[column] = checked()
+        except Invalid as error:
+            problems |= error.fields
+    if problems:
+        raise Invalid(problems)
+    return values
 
 
 def _name(raw: str) -> str:

@@ -15,10 +15,11 @@ import math
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, bindparam, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor
@@ -38,6 +39,13 @@ _HASHED = (
     *("reason", "data", "previous"),
 )
 _STREAM_ROWS = 1_000
+MAX_WALKED = 10_000
+"""Lines that a filter looks at for one page."""
+
+_SKEW = timedelta(minutes=5)
+"""By how much two machines' clocks, or two transactions that wait for one another, may put times out of order."""
+
+_LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 _EXACT_FLOATS = 2.0**53
 
 
@@ -96,14 +104,114 @@ def append(
     session.execute(_INSERT, {**line, "hash": _hash(line, key)})
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines are looked for; None means "any". ``action`` is one, or with a dot at the end all that begin so."""
+
+    by: str | None = None
+    action: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Lines, newest first, and the line behind which to go on looking; None at the end."""
+
+    lines: Sequence[AuditLine]
+    next: int | None
+
+
+ANY = Wanted()
+
+
 def page(
     session: Session, *, site_ids: Collection[uuid.UUID] | None, limit: int, before: int | None = None
 ) -> Sequence[AuditLine]:
     """Up to ``limit`` lines of these sites (None: all lines there are), newest first, older than line ``before``."""
-    query = select(AuditLine).order_by(AuditLine.seq.desc()).limit(limit)
+    lines = _lines(select(AuditLine), site_ids, before).limit(limit)
+    return session.scalars(lines).all()
+
+
+def find(
+    session: Session,
+    wanted: Wanted,
+    *,
+    site_ids: Collection[uuid.UUID] | None,
+    limit: int,
+    before: int | None = None,
+) -> Found:
+    """Up to ``limit`` lines that are wanted of these sites (None: all lines there are), newest first, older than line
+    ``before``.
+
+    Looks at ``MAX_WALKED`` lines at most, so that there may be few lines, or none, and yet more to look at.
+    """
+    if before is None and wanted.before is not None:
+        before = _seq_after(session, _moved(wanted.before, _SKEW))
+    walked = _lines(select(AuditLine.seq), site_ids, before).limit(MAX_WALKED)
+    found = select(AuditLine).where(AuditLine.seq.in_(walked.subquery().select()), *_conditions(wanted))
+    lines = session.scalars(found.order_by(AuditLine.seq.desc()).limit(limit + 1)).all()
+    if len(lines) > limit:
+        return Found(lines[:limit], lines[limit - 1].seq)
+    last = session.scalar(walked.offset(MAX_WALKED - 1).limit(1))
+    is_over = last is not None and wanted.after is not None and _at(session, last) < _moved(wanted.after, -_SKEW)
+    return Found(lines, None if is_over else last)
+
+
+def _lines(query: Select[Any], site_ids: Collection[uuid.UUID] | None, before: int | None) -> Select[Any]:
+    query = query.order_by(AuditLine.seq.desc())
     if site_ids is not None:
         query = query.where(AuditLine.chain.in_([_chain(site_id) for site_id in site_ids]))
-    return session.scalars(query if before is None else query.where(AuditLine.seq < before)).all()
+    return query if before is None else query.where(AuditLine.seq < before)
+
+
+def holds(lines: Sequence[AuditLine], key: bytes | None = None) -> bool:
+    """Whether lines of one chain that follow one another, newest first, are as they were written."""
+    rows = [{name: getattr(line, name) for name in (*_HASHED, "hash")} for line in lines]
+    whole = all(hmac.compare_digest(row["hash"], _hash(row, key)) for row in rows)
+    return whole and all(later["previous"] == earlier["hash"] for later, earlier in pairwise(rows))
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        return at
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.by is not None:
+        found.append(AuditLine.actor_name == wanted.by)
+    if wanted.action is not None:
+        begins = wanted.action.endswith(".")
+        found.append(
+            AuditLine.action.startswith(wanted.action, autoescape=True) if begins else AuditLine.action == wanted.action
+        )
+    if wanted.after is not None:
+        found.append(AuditLine.at >= wanted.after)
+    if wanted.before is not None:
+        found.append(AuditLine.at < wanted.before)
+    return found
+
+
+def _seq_after(session: Session, at: datetime) -> int | None:
+    """The first line that was written at this time or later, by halving: lines are in the order of their times, give
+    or take ``_SKEW``. None where all are older.
+    """
+    low, high = 0, session.scalar(select(func.max(AuditLine.seq))) or 0
+    if not high or _at(session, high) < at:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if _at(session, middle) < at else (low, middle)
+    return low
+
+
+def _at(session: Session, seq: int) -> datetime:
+    """When the line of this number was written, or the one before it where there is none of it."""
+    before = select(AuditLine.at).where(AuditLine.seq <= seq).order_by(AuditLine.seq.desc()).limit(1)
+    return session.scalar(before) or _LONG_AGO
 
 
 def lines_about(session: Session, object_kind: str, object_id: str, limit: int = 200) -> Sequence[AuditLine]:

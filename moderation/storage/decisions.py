@@ -1,6 +1,5 @@
 """Decisions on comments."""
 
-import statistics
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,9 +14,6 @@ from moderation.storage.db import new_id
 from moderation.storage.models import Author, Comment, Decision
 
 MAX_REASON_CHARS = 200
-_MEDIAN_OVER = 1_000
-"""The median time to a decision is taken over this many of the latest ones, so that its cost does not grow."""
-
 
 _decisions = cast("Table", Decision.__table__)
 _INSERT = insert(_decisions)
@@ -141,21 +137,3 @@ def decided_comments(
     query = select(Comment, Author).join(Author, Author.id == Comment.author_id)
     rows = session.execute(query.where(Comment.site_id == site_id, Comment.id.in_(ids)))
     return {comment.id: (comment, author) for comment, author in rows}
-
-
-def median_wait_s(session: Session, site_ids: Sequence[uuid.UUID]) -> float | None:
-    """The median time from arrival to a person's decision, in seconds, over the latest thousand; None without any."""
-    waits: list[float] = []
-    for site_id in site_ids:
-        latest = (
-            select(Decision.waited_s, Decision.actor_kind, Decision.from_state)
-            .where(Decision.site_id == site_id)
-            .order_by(Decision.created_at.desc())
-            .limit(_MEDIAN_OVER)
-        )
-        waits += [
-            waited
-            for waited, kind, before in session.execute(latest)
-            if kind != "policy" and before == State.PENDING.value
-        ]
-    return statistics.median(waits) if waits else None

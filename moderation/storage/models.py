@@ -653,6 +653,14 @@ class Delivery(Base):
             postgresql_where=text("lease_token IS NOT NULL"),
         ),
         Index("ix_deliveries_endpoint", "endpoint_id", "created_at", "id"),
+        Index(
+            "ix_deliveries_failed",
+            "endpoint_id",
+            "created_at",
+            "id",
+            sqlite_where=text("state = 'failed'"),
+            postgresql_where=text("state = 'failed'"),
+        ),
         Index("ix_deliveries_event", "event_id"),
     )
 

@@ -45,6 +45,7 @@ FAILING_REASON = f"Every try of the last {FAILING_LIMIT.days} days failed."
 
 # Written out, not bound: a partial index is only used where the query says the same as it.
 _IS_PENDING = Delivery.state == literal_column("'pending'")
+_IS_FAILED = Delivery.state == literal_column("'failed'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +419,7 @@ def list_deliveries(
         .limit(limit)
     )
     if state is not None:
-        query = query.where(Delivery.state == state)
+        query = query.where(_IS_FAILED if state == FAILED else Delivery.state == state)
     if after is not None:
         query = query.where(_behind(after))
     return [(row[0], row[1]) for row in session.execute(query)]
@@ -454,6 +455,14 @@ def _restart(session: Session, ids: Sequence[uuid.UUID], now: datetime) -> None:
         .values(state=PENDING, attempts=0, due_at=now, delivered_at=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def replay_failed(session: Session, endpoint_id: uuid.UUID, now: datetime, limit: int) -> int:
+    """Make up to ``limit`` deliveries of an endpoint due again that failed in all their tries; returns how many."""
+    query = select(Delivery.id).where(Delivery.endpoint_id == endpoint_id, _IS_FAILED)
+    ids = session.scalars(query.order_by(Delivery.created_at, Delivery.id).limit(limit)).all()
+    _restart(session, ids, now)
+    return len(ids)
 
 
 def replay_events(

@@ -34,7 +34,7 @@ def show_site(site: str) -> Any:
     return sites.show_site(guards.parts(), actor(), site)
 
 
-@calls.call("PATCH", "/sites/<site:site>", body=schemas.SiteChangeIn, answer=schemas.SiteOut)
+@calls.call("PATCH", "/sites/<site:site>", body=schemas.SiteChangeIn, answer=schemas.SiteOut, doc={"x-conflict": True})
 def change_site(site: str, body: dict[str, Any]) -> Any:
     """Change what is given, leave the rest."""
     return sites.change_site(guards.parts(), actor(), site, **body)

@@ -30,9 +30,15 @@ MAX_USER_AGENT_CHARS = 500
 MAX_QUERY_CHARS = 60_000
 """A hundred thread keys of the longest kind still fit; gunicorn's own limit of the request line is lower."""
 
-LARGER_BODIES = {"demo": 262_144, "rules": 4_194_304}
-"""Bytes, by blueprint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists of words
-have up to 100,000 entries. Who sends a list is known before the body is parsed."""
+LARGER_BODIES = {
+    "demo": 262_144,
+    "rules": 4_194_304,
+    "console.put_words": 4_194_304,
+    "console.put_automod": 1_048_576,
+}
+"""Bytes, by blueprint or endpoint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists
+of words have up to 100,000 entries; a form writes what is not ASCII in three bytes a byte. Who sends a list, or a form,
+is known before the body is parsed."""
 
 CORS_MAX_AGE_S = 600
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -88,7 +94,6 @@ def install(app: Flask, settings: Settings) -> None:
     app.url_map.converters["scope"] = ScopeConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.config["MAX_FORM_PARTS"] = 100
     if settings.proxy_hops:
         hops = settings.proxy_hops
@@ -189,9 +194,11 @@ def _guard() -> Response | None:
 
 
 def _guard_size() -> None:
-    most = LARGER_BODIES.get(request.blueprint or "", parts().settings.max_body_bytes)
+    larger = LARGER_BODIES.get(request.blueprint or "", parts().settings.max_body_bytes)
+    most = LARGER_BODIES.get(request.endpoint or "", larger)
     # One more than that: werkzeug cuts a body without a length at its limit and says nothing.
     request.max_content_length = most + 1
+    request.max_form_memory_size = most
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         size = len(request.get_data(cache=True))
     else:

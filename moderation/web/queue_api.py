@@ -95,10 +95,10 @@ def reveal_email(comment_id: uuid.UUID, body: dict[str, Any]) -> Any:
 @calls.call("GET", "/audit", query=schemas.AuditQuery, answer=schemas.Audit)
 def list_audit(query: dict[str, Any]) -> Any:
     """List who did what, when and why, newest first."""
-    return moderate.list_audit(guards.parts(), actor(), query["site"], query["limit"], query["cursor"])
+    return moderate.list_audit(guards.parts(), actor(), query.pop("site"), **query)
 
 
 @calls.call("GET", "/stats", query=schemas.StatsQuery, answer=schemas.Stats)
 def stats(query: dict[str, Any]) -> Any:
-    """Show figures by day, the oldest that waits, and how often the score agreed with the moderators."""
+    """Show figures by day, the oldest that waits, how long decisions took, and which signals and rules were right."""
     return moderate.stats(guards.parts(), actor(), query["site"], query["days"])

@@ -7,9 +7,16 @@ from moderation.services.parts import Parts
 from moderation.web import (
     admin_api,
     console,
-    console_learned,  # noqa: F401 - its pages are the console's
+    console_accounts,  # noqa: F401 - its pages are the console's
+    console_audit,  # noqa: F401 - likewise
+    console_figures,  # noqa: F401 - likewise
+    console_learned,  # noqa: F401 - likewise
+    console_lists,  # noqa: F401 - likewise
     console_notices,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
+    console_scorers,  # noqa: F401 - likewise
+    console_settings,  # noqa: F401 - likewise
+    console_webhooks,  # noqa: F401 - likewise
     docs,
     feeds,
     forms,

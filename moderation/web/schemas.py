@@ -584,6 +584,12 @@ class AuditQuery(Paged):
     """The audit log, newest first."""
 
     site = _site(load_default=None)
+    by = Line(least=1, most=100, load_default=None, note="The name of who did it.")
+    action = Line(
+        least=1, most=40, load_default=None, note="An action; with a dot at the end all that begin so: `comment.`"
+    )
+    after = Time(load_default=None)
+    before = Time(load_default=None)
 
 
 class StatsQuery(Request):
@@ -841,10 +847,15 @@ class AuditLine(Schema):
 
 
 class Audit(Schema):
-    """A page of the audit log."""
+    """A page of the audit log. It may have few lines, or none, and yet a `next`, where a filter looks further back."""
 
     items = fields.List(fields.Nested(AuditLine), required=True)
     next = fields.String(required=True, allow_none=True)
+    holds = fields.Boolean(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whether the lines are as they were written; null with a filter, or without a site."},
+    )
 
 
 class Day(Schema):
@@ -855,14 +866,63 @@ class Day(Schema):
     approved = fields.Integer(required=True)
     rejected = fields.Integer(required=True)
     spam = fields.Integer(required=True)
+    agreed = fields.Integer(required=True, metadata={"description": "Decisions of people that the score agreed with."})
+    disagreed = fields.Integer(required=True)
+
+
+class Waits(Schema):
+    """How many decisions were made within a time, and not within the time before it."""
+
+    up_to_s = fields.Integer(required=True, allow_none=True, metadata={"description": "Null: longer than all others."})
+    decisions = fields.Integer(required=True)
+
+
+class Outcomes(Schema):
+    """What became of the decided comments that something was said of; `rejected` counts the trash too."""
+
+    comments = fields.Integer(required=True)
+    approved = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    spam = fields.Integer(required=True)
+
+
+class SignalOutcomes(Outcomes):
+    """One signal, and what became of the comments."""
+
+    name = fields.String(required=True)
+    said = fields.String(required=True, metadata={"enum": ["against", "for", "unavailable"]})
+
+
+class RuleOutcomes(Outcomes):
+    """One rule of the site in words, and what became of the comments."""
+
+    rule = fields.String(required=True)
+
+
+class ModelAgreement(Schema):
+    """How often one version of the scorer agreed with the decisions."""
+
+    model = fields.String(required=True, allow_none=True)
+    comments = fields.Integer(required=True)
+    agreed = fields.Integer(required=True)
+
+
+_SAMPLED = {"description": "Of the latest decisions of people, at most 1,000, as the comments stand now."}
 
 
 class Stats(Schema):
     """Figures of the sites asked for."""
 
     days = fields.List(fields.Nested(Day), required=True)
+    pending_estimate = fields.Integer(required=True, metadata={"description": "Exact up to 10,000."})
     oldest_pending_s = fields.Float(required=True, allow_none=True)
+    sampled = fields.Integer(required=True, metadata={"description": "Decided comments that the rest is about."})
     median_decision_s = fields.Float(required=True, allow_none=True)
+    p90_decision_s = fields.Float(required=True, allow_none=True)
+    waits = fields.List(fields.Nested(Waits), required=True, metadata={"description": "From arrival to a decision."})
+    signals = fields.List(fields.Nested(SignalOutcomes), required=True, metadata=_SAMPLED)
+    rules = fields.List(fields.Nested(RuleOutcomes), required=True, metadata=_SAMPLED)
+    models = fields.List(fields.Nested(ModelAgreement), required=True, metadata=_SAMPLED)
     score_agreed = fields.Integer(required=True)
     score_disagreed = fields.Integer(required=True)
     agreement = fields.Float(required=True, allow_none=True, metadata={"minimum": 0, "maximum": 1})
@@ -997,6 +1057,12 @@ class SiteChangeIn(Request):
     name = Prose(most=200, load_default=None)
     origins = fields.List(Line(least=1, most=300), load_default=None, validate=validate.Length(0, 50))
     settings = fields.Nested(SiteSettingsIn, load_default=None)
+    expected_version = fields.Integer(
+        strict=True,
+        load_default=None,
+        validate=validate.Range(1, 2**31 - 1),
+        metadata={"description": "The site's `version` as you saw it; 409 where it moved on."},
+    )
 
 
 class SiteOut(Schema):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from moderation.domain.actor import CLI, Actor
-from moderation.errors import Conflict, Forbidden, Invalid, NotFound
+from moderation.domain.actor import CLI, Actor, Role
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from moderation.services import accounts
 from moderation.services.parts import Parts
 
@@ -112,3 +112,38 @@ def test_moderator_of_another_site_is_as_if_missing(parts: Parts, admin: Actor) 
             accounts.find_moderator(parts, admin, name)
         details.add(error.value.detail)
     assert len(details) == 1
+
+
+def test_change_or_remove_oneself_is_refused(parts: Parts, people: Any) -> None:
+    """Whoever locks themselves out may be the last admin."""
+    made = accounts.add_moderator(parts, CLI, "ada", "nine lamps over the harbour", "admin", "news")
+    me = Actor("moderator", str(made["id"]), "ada", {people.site_id: Role.ADMIN})
+    for change in ({"disabled": True}, {"roles": {"news": None}}, {"password": "another one of the lamps"}):
+        with pytest.raises(Conflict):
+            accounts.change_moderator(parts, me, made["id"], **change)
+    with pytest.raises(Conflict):
+        accounts.remove_moderator(parts, me, made["id"])
+    assert accounts.show_moderator(parts, me, made["id"])["roles"] == [{"site": "news", "role": "admin"}]
+
+
+def test_show_moderator_has_the_roles_on_ones_own_sites_alone(parts: Parts, people: Any) -> None:
+    made = accounts.add_moderator(parts, CLI, "vera", "nine lamps over the harbour", "viewer", "news")
+    accounts.change_moderator(parts, CLI, made["id"], roles={"other": "admin"})
+    ada = Actor("moderator", "a", "ada", {people.site_id: Role.ADMIN})
+    shown = accounts.show_moderator(parts, ada, made["id"])
+    assert shown["roles"] == [{"site": "news", "role": "viewer"}]
+    assert shown["all_sites"] is False
+    assert accounts.show_moderator(parts, CLI, made["id"])["all_sites"] is True
+    mira = Actor("moderator", "m", "mira", {people.site_id: Role.MODERATOR})
+    with pytest.raises(NotFound):
+        accounts.show_moderator(parts, mira, made["id"])
+
+
+def test_change_password_slows_down_who_guesses_the_present_one(parts: Parts, people: Any) -> None:
+    made = accounts.add_moderator(parts, CLI, "ada", "nine lamps over the harbour", "admin", "news")
+    me = Actor("moderator", str(made["id"]), "ada", {people.site_id: Role.ADMIN})
+    for _ in range(10):
+        with pytest.raises(Invalid):
+            accounts.change_password(parts, me, "guessed", "a new and long password")
+    with pytest.raises(RateLimited):
+        accounts.change_password(parts, me, "nine lamps over the harbour", "a new and long password")

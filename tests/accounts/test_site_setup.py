@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from moderation.domain.actor import CLI, Actor
 from moderation.errors import Conflict, Forbidden, Invalid, NotFound
-from moderation.services import accounts, sites, trials
+from moderation.services import accounts, automod, sites, trials
 from moderation.services.parts import Parts
 from moderation.storage import audit
 from moderation.storage.db import read, write
@@ -210,3 +210,27 @@ def test_set_up_leaves_an_audit_chain_that_holds(parts: Parts, admin: Actor) -> 
     sites.change_site(parts, admin, "news", origins=["https://new.example"])
     with read() as session:
         assert audit.verify(session, parts.vault.audit_key) == []
+
+
+def test_change_site_that_somebody_else_changed_is_a_conflict(parts: Parts, people: Any) -> None:
+    """Two admins with the same page open do not undo one another."""
+    seen = version(parts, "news")
+    sites.change_site(parts, CLI, "news", name="First", expected_version=seen)
+    with pytest.raises(Conflict):
+        sites.change_site(parts, CLI, "news", name="Second", expected_version=seen)
+    assert sites.show_site(parts, CLI, "news")["name"] == "First"
+    sites.change_site(parts, CLI, "news", name="Second", expected_version=seen + 1)
+
+
+def test_change_site_names_all_that_is_wrong_at_once(parts: Parts, people: Any) -> None:
+    with pytest.raises(Invalid) as error:
+        sites.change_site(parts, CLI, "news", name="n" * 201, origins=["no"], settings={"max_depth": 0})
+    assert set(error.value.fields) == {"name", "origins.0", "settings.max_depth"}
+
+
+def test_put_automod_over_a_text_that_moved_on_is_a_conflict(parts: Parts, people: Any) -> None:
+    text = "body: [a]\naction: filter\n"
+    assert automod.put_automod(parts, CLI, "news", text, expected_version=0)["version"] == 1
+    with pytest.raises(Conflict):
+        automod.put_automod(parts, CLI, "news", text, expected_version=0)
+    assert automod.put_automod(parts, CLI, "news", text, expected_version=1)["version"] == 2

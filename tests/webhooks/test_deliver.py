@@ -641,6 +641,37 @@ def test_replay_range_of_more_than_a_batch_covers_all(
     assert deliver.replay_range(parts, CLI, endpoint["id"], since=since) == {"replayed": 12}
 
 
+def test_replay_failed_sends_again_what_failed_and_nothing_else(
+    parts: Parts, people: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "REPLAY_BATCH", 2)
+    endpoint = deliver.add_endpoint(parts, CLI, "news", receiver.url)
+    happen(parts, people, 6)
+    ids = [one["id"] for one in deliver.list_deliveries(parts, CLI, endpoint["id"])["items"]]
+    with write() as session:
+        failed = update(models.Delivery).where(models.Delivery.id.in_(ids[:5]))
+        session.execute(failed.values(state="failed", attempts=10))
+    assert len(deliver.list_deliveries(parts, CLI, endpoint["id"], state="failed")["items"]) == 5
+    assert deliver.replay_failed(parts, CLI, endpoint["id"]) == {"replayed": 5, "more": False}
+    assert deliver.list_deliveries(parts, CLI, endpoint["id"], state="failed")["items"] == []
+    assert deliver.deliver_due(parts) == 6
+    monkeypatch.setattr(deliver, "MAX_REPLAYED", 2)
+    with write() as session:
+        session.execute(update(models.Delivery).values(state="failed"))
+    assert deliver.replay_failed(parts, CLI, endpoint["id"]) == {"replayed": 2, "more": True}
+
+
+def test_replay_failed_of_a_disabled_or_foreign_endpoint_is_refused(
+    parts: Parts, people: Any, receiver: Receiver
+) -> None:
+    endpoint = deliver.add_endpoint(parts, CLI, "news", receiver.url)
+    with pytest.raises(NotFound):
+        deliver.replay_failed(parts, Actor("token", "t", "t", {people.other_id: Role.ADMIN}), endpoint["id"])
+    deliver.change_endpoint(parts, CLI, endpoint["id"], state="disabled")
+    with pytest.raises(Conflict):
+        deliver.replay_failed(parts, CLI, endpoint["id"])
+
+
 @pytest.mark.parametrize("swapped", [True, False])
 def test_replay_range_with_times_that_make_no_sense_is_invalid(
     parts: Parts, people: Any, receiver: Receiver, swapped: bool
