@@ -8,6 +8,7 @@ from moderation.web import (
     admin_api,
     console,
     console_learned,  # noqa: F401 - its pages are the console's
+    console_queue,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     docs,
     feeds,
