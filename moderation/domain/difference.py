@@ -20,7 +20,7 @@ MOST_STEPS = 500_000
 MOST_REFINED_CHARS = 4_000
 """Characters in changed sentences that are compared by words once more; what is beyond them is shown by sentences."""
 
-_WORDS = re.compile(r"\s+|[^\W_]+(?:['’][^\W_]+)*|.", re.DOTALL)
+_WORDS = re.compile(r"\s+|https?://[^\s<>()\[\]]+|[^\W_]+(?:['’][^\W_]+)*|.", re.DOTALL)
 _SENTENCE_ENDS = re.compile(r"((?<=[.!?…])\s+|\n+)")
 _LETTERWISE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 """Scripts that put no space between words: their letters are compared one by one."""

@@ -146,6 +146,8 @@
     const now = Math.max(0, total ?? Number(shown.dataset.total) + change);
     shown.dataset.total = now;
     shown.textContent = now >= 10_000 ? "10,000 comments or more" : several(now, "comment");
+    const tab = document.querySelector(".tabs [aria-current] .count");
+    if (tab && !tab.textContent.endsWith("+")) tab.textContent = now;
     document.title = (now ? `(${now}) ` : "") + document.title.replace(/^\(\d+\) /, "");
   }
 
@@ -226,15 +228,19 @@
     go(back[0]);
     tell(["Undone. ", ...done.words.map((word) => (word.cloneNode ? word.cloneNode(true) : word))], decided.length > 0);
     showRest();
-    const facts = await done.sent.catch(() => null);
-    if (!facts) return; // refused: it was never done
-    const body = new URLSearchParams({ csrf_token: token(), decided_at: facts.decided_at || "" });
     try {
-      const answer = await inTurn(done.ids, () => send(facts.undo, body));
+      // Its turn is taken now, before anything else is decided about the same comment.
+      const answer = await inTurn(done.ids, () => takenBack(done));
       for (const [id, detail] of Object.entries(answer.failed || {})) stays(id, detail, 409);
     } catch (refusal) {
       for (const card of back) stays(card.dataset.id, refusal.message, refusal.status);
     }
+  }
+
+  async function takenBack(done) {
+    const facts = await done.sent.catch(() => null);
+    if (!facts) return {}; // it was refused, so there is nothing to take back
+    return send(facts.undo, new URLSearchParams({ csrf_token: token(), decided_at: facts.decided_at || "" }));
   }
 
   /* What could not be undone is told, and shown as it stands. */
@@ -252,7 +258,7 @@
     body.set("action", action);
     if (action !== "reject") body.delete("reason");
     const reason = body.get("reason") ? `, ${body.get("reason")}` : "";
-    decide([card], form.action, body, [`${doing[action]}${reason}: `, named(card)]);
+    decide([card], form.getAttribute("action"), body, [`${doing[action]}${reason}: `, named(card)]);
   });
 
   /* --- several at once --- */
@@ -284,7 +290,7 @@
       body.set("action", action);
       if (action !== "reject") body.delete("reason");
       selection.elements.reason.value = "";
-      if (chosen.length) decide(chosen, selection.action, body, [`${doing[action]}: ${several(chosen.length, "comment")}`]);
+      if (chosen.length) decide(chosen, selection.getAttribute("action"), body, [`${doing[action]}: ${several(chosen.length, "comment")}`]);
     });
     document.addEventListener("keydown", (event) => {
       const box = event.target.closest("input, select, textarea, dialog, .choice");
@@ -372,6 +378,7 @@
 
   function gone(card, words) {
     card.dataset.gone = "";
+    delete card.dataset.held;
     const box = card.querySelector("[name=id]");
     if (box) Object.assign(box, { checked: false, disabled: true });
     note(card, words);
@@ -448,7 +455,7 @@
     button.textContent = fresh.length >= 100 ? "100 or more new" : `${fresh.length} new`;
     button.value = fresh.slice(0, KNOWN).join(" ");
     if (fresh.length === 0) since = now;
-    else if (atEnd && !following()) await showNew(fresh.slice(0, KNOWN), (card) => list.append(card));
+    else if (atEnd && !following()) await showNew(fresh.reverse().slice(0, KNOWN), (card) => list.append(card));
   }
 
   async function showNew(ids, put) {
