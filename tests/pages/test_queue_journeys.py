@@ -120,11 +120,15 @@ def test_work_through_the_queue_by_keys_decides_with_reasons_and_undoes(service:
         assert here(page) == name
     assert names(page) == ["Ana", "Ben", "Cy", "Dot"]
     assert set(service.states().values()) == {"pending"}
+    settled(page, "/decisions", "e")
     press(page, "o")
     page.get_by_role("heading", name="History").wait_for()
-    assert "threat" in page.locator(".facts").inner_text() or "insult" in page.locator(".facts").inner_text()
+    assert "threat" in page.locator(".facts").inner_text()
     press(page, "q")
-    page.get_by_role("heading", name="Waiting").wait_for()
+    page.get_by_text("Decided before").wait_for()
+    settled(page, "/undo", "u")
+    page.locator(".card:focus h2", has_text="Ben").wait_for()
+    assert set(service.states().values()) == {"pending"}
     press(page, "/")
     page.keyboard.type("three")
     press(page, "Enter")
@@ -277,23 +281,33 @@ def test_work_without_script_decides_on_one_and_on_several_and_keeps_a_view(serv
     page.get_by_text("The view was removed.").wait_for()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [((360, 740), "light"), ((1440, 900), "dark")])
-def test_look_at_queue_and_item_has_no_violation_and_fits_the_width(
-    service: Desk, violations: Callable[[Any], list[str]], size: tuple[int, int], scheme: str
+def test_look_at_queue_and_item_on_a_phone_has_no_violation_and_fits_the_width(
+    service: Desk, violations: Callable[[Any], list[str]]
 ) -> None:
-    parent = service.post("Hal", "You m0r0n, **never** do that. http://192.0.2.7/win", thread_key="other")
+    own = service.post("Hal", "You m0r0n, **never** do that. http://192.0.2.7/win", thread_key="other")
     with service.app.app_context():
-        desk.hold(service.parts, service.actor("ada"), [parent])
-    page = service.enter(viewport=dict(zip(("width", "height"), size, strict=True)), color_scheme=scheme)
+        desk.hold(service.parts, service.actor("ada"), [own])
+    page = service.enter(viewport={"width": 360, "height": 740})
     fits = "document.documentElement.scrollWidth <= innerWidth"
-    assert (violations(page), page.evaluate(fits)) == ([], True)
     press(page, "j", "x", "r")
     assert (violations(page), page.evaluate(fits)) == ([], True)
-    press(page, "Escape", "?")
-    if page.locator("dialog[open]").count():
-        assert violations(page) == []
-    page.goto(f"{service.url}/console/comments/{parent}")
+    page.goto(f"{service.url}/console/comments/{own}")
     assert (violations(page), page.evaluate(fits)) == ([], True)
+    assert page.complaints == []
+
+
+def test_look_at_queue_and_keys_in_the_dark_has_no_violation(
+    service: Desk, violations: Callable[[Any], list[str]]
+) -> None:
+    service.post("Hal", "You m0r0n.")
+    page = service.enter(path="/console/?sort=newest", viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    press(page, "j", "x", "j", "s")
+    assert violations(page) == []
+    press(page, "?")
+    assert page.locator("dialog:focus-within").count() == 1
+    assert violations(page) == []
+    press(page, "Escape")
+    assert here(page)
     assert page.complaints == []
 
 

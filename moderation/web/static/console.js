@@ -43,9 +43,8 @@
 
   function press(key) {
     const card = current() || (cards().length === 1 ? cards()[0] : null);
-    const named = [...document.querySelectorAll(`[data-key="${key}"]`)];
-    const target =
-      named.find((node) => card && card.contains(node)) || named.find((node) => !node.closest(".card") && node.checkVisibility());
+    const named = [...document.querySelectorAll(`[data-key="${key}"]`)].filter((node) => node.checkVisibility());
+    const target = named.find((node) => card && card.contains(node)) || named.find((node) => !node.closest(".card"));
     if (target) target.click();
     return Boolean(target);
   }
@@ -159,6 +158,15 @@
     form.dataset.sent = "yes";
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+  // A note for the record is still there when the decision was refused, or the session had ended.
+  const draft = document.getElementById("note");
+  if (draft) {
+    const key = `note ${location.pathname}`;
+    if (document.querySelector(".told.good")) sessionStorage.removeItem(key);
+    else draft.value ||= sessionStorage.getItem(key) ?? "";
+    draft.addEventListener("input", () => sessionStorage.setItem(key, draft.value));
+  }
 
   document.documentElement.classList.add("keyed");
   const target = document.querySelector(".card:target");

@@ -189,7 +189,7 @@
     showRest();
     done.isOpen = true;
     done.sent = inTurn(done.ids, () => send(url, body)).finally(() => (done.isOpen = false));
-    done.sent.then((facts) => missed(done, facts.failed || {}), (refusal) => refused(done, refusal));
+    done.sent.then((facts) => settled(done, facts), (refusal) => refused(done, refusal));
   }
 
   function refused(done, refusal) {
@@ -205,8 +205,10 @@
   }
 
   /* Of several, those that had moved on come back alone. */
-  function missed(done, failed) {
+  function settled(done, facts) {
+    done.facts = facts;
     if (done.isUndone) return;
+    const failed = facts.failed || {};
     const [back, rest] = [[], []];
     for (const away of done.away) (away.card.dataset.id in failed ? back : rest).push(away);
     if (!back.length) return;
@@ -224,17 +226,42 @@
     done.isUndone = true;
     const back = done.away.map(putBack);
     for (const card of back) note(card, []);
-    count(back.length);
-    go(back[0]);
+    count(done.ids.length);
+    if (back.length) go(back[0]);
     tell(["Undone. ", ...done.words.map((word) => (word.cloneNode ? word.cloneNode(true) : word))], decided.length > 0);
     showRest();
     try {
       // Its turn is taken now, before anything else is decided about the same comment.
       const answer = await inTurn(done.ids, () => takenBack(done));
       for (const [id, detail] of Object.entries(answer.failed || {})) stays(id, detail, 409);
+      if (!back.length) await bringBack(done.ids);
     } catch (refusal) {
-      for (const card of back) stays(card.dataset.id, refusal.message, refusal.status);
+      for (const id of done.ids) stays(id, refusal.message, refusal.status);
     }
+  }
+
+  /* What was decided before this page was loaded has no card here; it stands first now. */
+  async function bringBack(ids) {
+    for (const id of ids) seen.delete(id);
+    const first = list.firstElementChild;
+    const found = await showNew(ids.slice(0, KNOWN), (card) => (first ? first.before(card) : list.append(card)));
+    if (found.length) go(found[0]);
+  }
+
+  /* In this tab and session one can go on undoing after a look at something else. No name and no text is kept. */
+  const UNDO_KEY = `undo ${document.querySelector("[name=csrf_token]").value}`;
+  const UNDO_KEPT = 20;
+
+  function keepUndos() {
+    const kept = decided.filter((done) => done.facts).slice(-UNDO_KEPT);
+    sessionStorage.setItem(UNDO_KEY, JSON.stringify(kept.map(({ ids, facts }) => ({ ids, facts }))));
+  }
+
+  function restoreUndos() {
+    for (const { ids, facts } of JSON.parse(sessionStorage.getItem(UNDO_KEY) || "[]")) {
+      decided.push({ ids, facts, away: [], words: ["an earlier decision"], sent: Promise.resolve(facts) });
+    }
+    if (decided.length && !document.querySelector(".told")) tell(["Decided before"], true);
   }
 
   async function takenBack(done) {
@@ -517,6 +544,7 @@
   });
   for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => (touched = Date.now()), { passive: true });
   window.addEventListener("pagehide", () => {
+    keepUndos();
     if (!held.size) return;
     const body = new URLSearchParams({ csrf_token: token(), take: "", leave: [...held.keys()].slice(0, KNOWN).join(" ") });
     navigator.sendBeacon(list.dataset.claims, body);
@@ -531,5 +559,6 @@
   window.addEventListener("focus", look);
   window.addEventListener("online", look);
   showChosen();
+  restoreUndos();
   timer = setTimeout(look, EVERY_MS);
 })();
