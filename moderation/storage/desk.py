@@ -9,12 +9,12 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
     Integer,
     Row,
     Select,
     Table,
-    and_,
     bindparam,
     func,
     literal_column,
@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    type_coerce,
     union_all,
     update,
 )
@@ -30,7 +31,7 @@ from sqlalchemy.orm import Session
 from moderation.domain.actor import Actor
 from moderation.domain.comment import WAITING, State
 from moderation.storage.comments import SELECT_QUEUED, QueueQuery, queue_select
-from moderation.storage.models import Comment, Decision, Revision
+from moderation.storage.models import Comment, Decision, Revision, SignalRow
 from moderation.storage.types import Id, Utc
 
 _comments, _decisions = cast("Table", Comment.__table__), cast("Table", Decision.__table__)
@@ -120,12 +121,14 @@ def pulse(session: Session, state: State, sites: Sites) -> tuple[datetime | None
 def _pulse(state: State, sites: int) -> tuple[Any, Any]:
     in_state: ColumnElement[bool] = literal_column(f"comments.state = '{state.value}'")
     of_sites = [_comments.c.site_id == bindparam(f"site{number}") for number in range(sites)] or [true()]
-    newest = [
-        select(_comments.c.created_at).where(in_state, one).order_by(_comments.c.created_at.desc()).limit(1).subquery()
-        for one in of_sites
+    # In the order of an index, or PostgreSQL may read the table until it has found so many.
+    by_age = [
+        select(_comments.c.created_at).where(in_state, one).order_by(_comments.c.created_at.desc()) for one in of_sites
     ]
-    rows = select(_comments.c.id).where(in_state, or_(*of_sites)).limit(_LIMIT).subquery()
-    return union_all(*(select(*one.c) for one in newest)), select(func.count()).select_from(rows)
+    newest = [one.limit(1).subquery() for one in by_age]
+    first = [one.limit(_LIMIT).subquery() for one in by_age]
+    counted = union_all(*(select(*one.c) for one in first)).subquery()
+    return union_all(*(select(*one.c) for one in newest)), select(func.count()).select_from(counted)
 
 
 def arrived(session: Session, query: QueueQuery, since: datetime, limit: int) -> Sequence[uuid.UUID]:
@@ -138,27 +141,41 @@ def arrived(session: Session, query: QueueQuery, since: datetime, limit: int) ->
 def count_within(session: Session, query: QueueQuery, limit: int) -> tuple[int, bool]:
     """How many of the first ``limit`` comments of a list fit a query, and whether that is all of them.
 
-    What an index finds chooses the list, in no order that matters; the rest is only asked of its first comments, so
-    that no filter reads the whole table.
+    What an index finds chooses the list, site by site; the rest is only asked of its first comments, so that no filter
+    reads the whole table.
     """
+    fitting, left = 0, limit
+    for sites in [None] if query.sites is None else [frozenset({one}) for one in sorted(query.sites)]:
+        rows = _first_of(session, replace(query, sites=sites), left)
+        fitting += _having(session, [row.id for row in rows if row.fits], query.signal)
+        left -= len(rows)
+        if not left:
+            break
+    return fitting, left > 0
+
+
+def _first_of(session: Session, query: QueueQuery, limit: int) -> Sequence[Row[uuid.UUID, bool]]:
+    """``id`` and ``fits`` of the first comments by age or by risk, in the order of an index."""
     by_index = replace(query, text=None, author=None, signal=None, claimed=None)
     by_risk = query.min_risk is not None and query.state is State.PENDING
     if not by_risk:
         by_index = replace(by_index, min_risk=None)
-    fits = and_(true(), *_costly(session, query))
-    rows = queue_select(session, by_index).with_only_columns(fits.label("fits")).select_from(Comment)
-    if by_risk:
-        rows = rows.order_by(Comment.risk.desc(), Comment.id.desc())
-    found = session.scalars(rows.limit(limit)).all()
-    return sum(map(bool, found)), len(found) < limit
+    costly = replace(QueueQuery(sites=None, state=query.state, me=query.me, now=query.now), min_risk=query.min_risk)
+    costly = replace(costly, text=query.text, author=query.author, claimed=query.claimed)
+    fits = queue_select(session, costly).whereclause
+    rows = queue_select(session, by_index).with_only_columns(Comment.id, type_coerce(fits, Boolean).label("fits"))
+    order = (Comment.risk.desc(), Comment.id.desc()) if by_risk else (Comment.created_at, Comment.id)
+    return session.execute(rows.order_by(*order).limit(limit)).all()
 
 
-def _costly(session: Session, query: QueueQuery) -> list[ColumnElement[bool]]:
-    """The conditions of a query that no index answers."""
-    only = QueueQuery(sites=None, state=query.state, me=query.me, now=query.now, signal=query.signal)
-    only = replace(only, text=query.text, author=query.author, claimed=query.claimed, min_risk=query.min_risk)
-    where = queue_select(session, only).whereclause
-    return [] if where is None else [where]
+def _having(session: Session, ids: Sequence[uuid.UUID], signal: str | None) -> int:
+    """How many of these comments a signal says something of; all of them without a signal to ask for."""
+    if signal is None or not ids:
+        return len(ids)
+    statement = select(func.count()).where(
+        SignalRow.comment_id.in_(ids), SignalRow.name == signal, SignalRow.weight != 0
+    )
+    return session.scalar(statement) or 0
 
 
 # --- claims --------------------------------------------------------------------------------------------------------
