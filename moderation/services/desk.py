@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
-from moderation.domain.comment import State
+from moderation.domain.comment import WAITING
 from moderation.errors import CallerError, Invalid, NotFound
 from moderation.services.moderate import QueueFilter, check_filter, items_of, queue_query
 from moderation.services.parts import Parts
@@ -126,8 +126,11 @@ def show_some(parts: Parts, actor: Actor, ids: Sequence[uuid.UUID]) -> list[dict
 
 
 def approved_texts(parts: Parts, items: Sequence[Mapping[str, Any]]) -> dict[uuid.UUID, str]:
-    """Of each item whose author changed it when it was approved, the text that was approved. Items of the actor's."""
-    edited = [item["id"] for item in items if item["edited_at"] and item["state"] != State.DELETED.value]
+    """Of each item that waits because its author changed it when it was approved, the text that was approved.
+
+    The items are those of the actor's.
+    """
+    edited = [item["id"] for item in items if item["edited_at"] and item["state"] in WAITING]
     if not edited:
         return {}
     with read() as session:

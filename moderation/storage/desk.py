@@ -14,8 +14,11 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    Subquery,
     Table,
+    and_,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -146,15 +149,17 @@ def count_within(session: Session, query: QueueQuery, limit: int) -> tuple[int, 
     """
     fitting, left = 0, limit
     for sites in [None] if query.sites is None else [frozenset({one}) for one in sorted(query.sites)]:
-        rows = _first_of(session, replace(query, sites=sites), left)
-        fitting += _having(session, [row.id for row in rows if row.fits], query.signal)
-        left -= len(rows)
+        first = _first_of(session, replace(query, sites=sites), left)
+        fits = [first.c.fits] if query.signal is None else [first.c.fits, _has_signal(first.c.id, query.signal)]
+        looked_at, found = session.execute(select(func.count(), func.sum(case((and_(*fits), 1), else_=0)))).one()
+        fitting += found or 0
+        left -= looked_at
         if not left:
             break
     return fitting, left > 0
 
 
-def _first_of(session: Session, query: QueueQuery, limit: int) -> Sequence[Row[uuid.UUID, bool]]:
+def _first_of(session: Session, query: QueueQuery, limit: int) -> Subquery:
     """``id`` and ``fits`` of the first comments by age or by risk, in the order of an index."""
     by_index = replace(query, text=None, author=None, signal=None, claimed=None)
     by_risk = query.min_risk is not None and query.state is State.PENDING
@@ -165,17 +170,13 @@ def _first_of(session: Session, query: QueueQuery, limit: int) -> Sequence[Row[u
     fits = queue_select(session, costly).whereclause
     rows = queue_select(session, by_index).with_only_columns(Comment.id, type_coerce(fits, Boolean).label("fits"))
     order = (Comment.risk.desc(), Comment.id.desc()) if by_risk else (Comment.created_at, Comment.id)
-    return session.execute(rows.order_by(*order).limit(limit)).all()
+    return rows.order_by(*order).limit(limit).subquery()
 
 
-def _having(session: Session, ids: Sequence[uuid.UUID], signal: str | None) -> int:
-    """How many of these comments a signal says something of; all of them without a signal to ask for."""
-    if signal is None or not ids:
-        return len(ids)
-    statement = select(func.count()).where(
-        SignalRow.comment_id.in_(ids), SignalRow.name == signal, SignalRow.weight != 0
-    )
-    return session.scalar(statement) or 0
+def _has_signal(comment_id: Any, name: str) -> ColumnElement[bool]:
+    """By the signal's key for each of the comments: for EXISTS, PostgreSQL would read all signals there are."""
+    weight = select(SignalRow.weight).where(SignalRow.comment_id == comment_id, SignalRow.name == name)
+    return func.coalesce(weight.scalar_subquery(), 0) != 0
 
 
 # --- claims --------------------------------------------------------------------------------------------------------

@@ -371,7 +371,8 @@ def undo(decision_id: uuid.UUID) -> AnyResponse:
 def told_of(action: str, results: Iterable[dict[str, Any]]) -> dict[str, str]:
     """What an address tells of a decision on several: how many were done, how many not, and what undoes them all."""
     done = [result for result in results if result["ok"]]
-    health.count_decision(action, len(done))
+    if action != "undo":
+        health.count_decision(action, len(done))
     batch = {"batch": done[0]["created_at"].isoformat()} if done else {}
     return {"did": action, "all": str(len(done)), **batch}
 

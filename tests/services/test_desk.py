@@ -149,6 +149,8 @@ def test_edit_after_approval_shows_the_text_that_was_approved(
         submit.edit_comment(parts, "news", made["id"], made["edit_token"], body, CLIENT)
     items = desk.show_some(parts, mira, [made["id"], post("Never edited.")])
     assert desk.approved_texts(parts, items) == {made["id"]: "The approved text."}
+    moderate.decide(parts, mira, made["id"], "approve")
+    assert desk.approved_texts(parts, desk.show_some(parts, mira, [made["id"]])) == {}
 
 
 def test_list_around_shows_the_nearest_that_are_public_or_wait(

@@ -543,12 +543,16 @@
     if (others && free().length <= 1) tell([`Others are looking at ${several(others, "comment")} here.`], decided.length > 0);
   });
   for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => (touched = Date.now()), { passive: true });
+  // What one opens is still what one looks at; its claim ends by itself.
+  let opened = "";
+  list.addEventListener("click", (event) => (opened = event.target.closest("a")?.closest(".card").dataset.id ?? ""));
   window.addEventListener("pagehide", () => {
     keepUndos();
-    if (!held.size) return;
-    const body = new URLSearchParams({ csrf_token: token(), take: "", leave: [...held.keys()].slice(0, KNOWN).join(" ") });
-    navigator.sendBeacon(list.dataset.claims, body);
+    const left = [...held.keys()].filter((id) => id !== opened);
     held.clear();
+    if (!left.length) return;
+    const body = new URLSearchParams({ csrf_token: token(), take: "", leave: left.slice(0, KNOWN).join(" ") });
+    navigator.sendBeacon(list.dataset.claims, body);
   });
   setInterval(claim, RENEW_MS);
 
