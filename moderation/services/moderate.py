@@ -69,14 +69,14 @@ def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]
 
     Raises ``NotFound`` for a site that is not the actor's, ``Invalid`` for a filter that does not fit.
     """
-    _check_filter(asked)
+    check_filter(asked)
     with read() as session:
-        query = _query(session, parts, actor, asked)
+        query = queue_query(session, parts, actor, asked)
         listing = f"queue:{actor.key}:{asked.state}:{asked.sort}:{asked.site}"
         place = read_cursor(parts.vault, listing, asked.cursor)
         rows = comments.queue_page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
         page = rows[: asked.limit]
-        items = _items(session, parts, page)
+        items = items_of(session, parts, page)
         estimate = comments.queue_estimate(session, query)
     last = page[-1] if len(rows) > asked.limit else None
     value = None if last is None else (last.risk if asked.sort == "risk" else last.created_at)
@@ -91,7 +91,7 @@ def show_comment(parts: Parts, actor: Actor, comment_id: uuid.UUID) -> dict[str,
     """One comment whole, with reports, former texts and history. Raises ``NotFound``."""
     with read() as session:
         comment = _comment(session, actor, comment_id, Role.VIEWER)
-        item = _items(session, parts, [comment])[0]
+        item = items_of(session, parts, [comment])[0]
         reports = comments.reports_of(session, comment_id, HISTORY_SHOWN)
         item["scored_by"] = comment.scorer_version or None
         item["reports_count"] = comment.reports
@@ -104,7 +104,8 @@ def show_comment(parts: Parts, actor: Actor, comment_id: uuid.UUID) -> dict[str,
     return item
 
 
-def _check_filter(asked: QueueFilter) -> None:
+def check_filter(asked: QueueFilter) -> None:
+    """Raise ``Invalid`` for what the queue cannot be asked."""
     wrong: dict[str, list[str]] = {}
     if asked.sort not in SORTS:
         wrong["sort"] = [f"It is one of: {', '.join(SORTS)}."]
@@ -118,7 +119,8 @@ def _check_filter(asked: QueueFilter) -> None:
         raise Invalid(wrong)
 
 
-def _query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> QueueQuery:
+def queue_query(session: Session, parts: Parts, actor: Actor, asked: QueueFilter) -> QueueQuery:
+    """A filter in ids and normalised words, within what the actor may look at. Raises ``NotFound``, ``Forbidden``."""
     allowed = _sites_asked(session, actor, asked.site)
     alike = None
     if asked.alike is not None:
@@ -166,7 +168,8 @@ def _comment(session: Session, actor: Actor, comment_id: uuid.UUID, role: Role) 
     return comment
 
 
-def _items(session: Session, parts: Parts, page: Sequence[Comment | Row[Any]]) -> list[dict[str, Any]]:
+def items_of(session: Session, parts: Parts, page: Sequence[Comment | Row[Any]]) -> list[dict[str, Any]]:
+    """The comments as moderators get them, in their order, in few queries whatever their number."""
     around = comments.surroundings_of(session, page)
     now = parts.clock()
     return [_item(comment, around, now) for comment in page]
@@ -277,7 +280,7 @@ def claim(parts: Parts, actor: Actor, site_key: str, limit: int, minutes: int) -
         ids = comments.claim_next(session, site.id, actor.key, actor.name, now, until, limit)
         session.expire_all()
         found = comments.comments_by_ids(session, ids)
-        items = _items(session, parts, [found[comment_id] for comment_id in ids])
+        items = items_of(session, parts, [found[comment_id] for comment_id in ids])
     return {"items": items, "claimed_until": until}
 
 
@@ -412,7 +415,7 @@ def _decide_each(
     for step in steps:
         results[step.comment.id] = _refused(step.comment.id, Conflict(_MOVED_ON))
     for answer in (one.answer for one in done):
-        kept = {name: answer[name] for name in ("state", "decision_id")}
+        kept = {name: answer[name] for name in ("state", "decision_id", "created_at")}
         results[answer["id"]] = {"id": answer["id"], "ok": True, **kept}
     return [results[comment_id] for comment_id in dict.fromkeys(comment_ids)]
 
@@ -600,24 +603,82 @@ def undo(parts: Parts, actor: Actor, decision_id: uuid.UUID) -> dict[str, Any]:
         changing = comments.comments_for_change(session, [comment.id]).get(comment.id)
         if changing is None:
             raise NotFound("comment")
-        comment = changing
-        _check_undo(session, actor, decision, comment)
-        before, after = State(decision.to_state), State(decision.from_state)
+        _check_undo(session, actor, decision, changing)
         if not decisions.mark_undone(session, decision_id, actor, now):
             raise Conflict("The decision was taken back already.")
-        if not _move(session, [_Step(comment, before, after)], now):
+        done = _take_back(session, parts, actor, [_Return(decision, changing)], now)
+        if not done:
             raise Conflict(_MOVED_ON)
-        tallies.count_all(session, _counts_of(decision), n=-1)
-        learning.take_back(session, parts, comment, decision_id)
-        _audit(parts, session, actor, comment, "comment.undo", "", now, before, after)
-        return {
-            "decision_id": decision_id,
-            "id": comment.id,
-            "action": "undo",
-            "from_state": before.value,
-            "state": after.value,
-            "created_at": now,
-        }
+        return done[0]
+
+
+def undo_all(parts: Parts, actor: Actor, decided_at: datetime) -> dict[str, Any]:
+    """Take back all that the actor decided at one moment, which is one bulk decision: up to 500 comments.
+
+    The answer says for each what became of it, as with ``decide_many``; one that cannot be taken back does not keep the
+    others. Raises ``NotFound`` where there was nothing, or it was taken back already.
+    """
+    now = parts.clock()
+    with write() as session:
+        site_ids = sites.all_site_ids(session) if actor.sites is None else sorted(actor.sites)
+        found = decisions.of_moment(session, site_ids, actor, decided_at, MAX_BULK)
+        if not found:
+            raise NotFound("decision")
+        changing = _locked(session, [decision.comment_id for decision in found])
+        results: dict[uuid.UUID, dict[str, Any]] = {}
+        returns: list[_Return] = []
+        for decision in found:
+            comment_id = decision.comment_id
+            results[comment_id] = _refused(comment_id, Conflict(_MOVED_ON))
+            try:
+                if comment_id not in changing:
+                    raise NotFound("comment")
+                actor.require(decision.site_id, Role.MODERATOR, "decision")
+                _check_undo(session, actor, decision, changing[comment_id])
+            except CallerError as error:
+                results[comment_id] = _refused(comment_id, error)
+                continue
+            if decisions.mark_undone(session, decision.id, actor, now):
+                returns.append(_Return(decision, changing[comment_id]))
+        for answer in _take_back(session, parts, actor, returns, now):
+            kept = {name: answer[name] for name in ("state", "decision_id")}
+            results[answer["id"]] = {"id": answer["id"], "ok": True, **kept}
+        return {"results": [results[decision.comment_id] for decision in found]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """A decision that is marked as taken back, and its comment, locked."""
+
+    decision: Decision
+    comment: Comment
+
+
+def _take_back(
+    session: Session, parts: Parts, actor: Actor, returns: Sequence[_Return], now: datetime
+) -> list[dict[str, Any]]:
+    """Move the comments back, then count, unlearn and write it down, in the order of ``_finish``; those that held."""
+    steps = [_Step(one.comment, State(one.decision.to_state), State(one.decision.from_state)) for one in returns]
+    moved = {step.comment.id for step in _move(session, steps, now)}
+    held = sorted((one for one in returns if one.comment.id in moved), key=lambda one: one.comment.site_id)
+    tallies.count_all(session, [count for one in held for count in _counts_of(one.decision)], n=-1)
+    for one in held:
+        learning.take_back(session, parts, one.comment, one.decision.id)
+    answers = []
+    for one in held:
+        before, after = State(one.decision.to_state), State(one.decision.from_state)
+        _audit(parts, session, actor, one.comment, "comment.undo", "", now, before, after)
+        answers.append(
+            {
+                "decision_id": one.decision.id,
+                "id": one.comment.id,
+                "action": "undo",
+                "from_state": before.value,
+                "state": after.value,
+                "created_at": now,
+            }
+        )
+    return answers
 
 
 def _counts_of(decision: Decision) -> list[tallies.Count]:
@@ -653,7 +714,7 @@ def list_alike(
     ``similarity`` is 1 for the same text but for case, blanks and the like; 0 where one of the two was edited since and
     is too short to compare. Raises ``NotFound``, ``Invalid``.
     """
-    _check_filter(QueueFilter(state=state or State.PENDING.value, limit=limit))
+    check_filter(QueueFilter(state=state or State.PENDING.value, limit=limit))
     listing = f"alike:{actor.key}:{comment_id}:{state}"
     with read() as session:
         comment = _comment(session, actor, comment_id, Role.VIEWER)

@@ -703,7 +703,7 @@ _QUEUED = (
     *("email_domain", "body", "body_html", "state", "version", "created_at", "edited_at", "risk", "scores", "reasons"),
     *("reports", "claimed_name", "claimed_until", "alike_key"),
 )
-_SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
+SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
 
 
 def queue_page(
@@ -715,7 +715,7 @@ def queue_page(
         given = _of_site(sites) | {"limit": limit} | _place(after)
         return session.execute(_plain_page(query.state, bool(sites), sort, after is not None), given).all()
     column: Any = Comment.risk if sort == "risk" else Comment.created_at
-    statement = _queue(session, query).with_only_columns(*_SELECT_QUEUED.selected_columns)
+    statement = queue_select(session, query).with_only_columns(*SELECT_QUEUED.selected_columns)
     return _page(session, statement, column, descending=sort != "oldest", limit=limit, after=after)
 
 
@@ -732,7 +732,7 @@ def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
 @lru_cache
 def _plain_page(state: State, one_site: bool, sort: str, behind: bool) -> Any:
     column = "risk" if sort == "risk" else "created_at"
-    return _sorted(_plain(_SELECT_QUEUED, state, one_site), column, descending=sort != "oldest", behind=behind)
+    return _sorted(_plain(SELECT_QUEUED, state, one_site), column, descending=sort != "oldest", behind=behind)
 
 
 @lru_cache
@@ -751,7 +751,7 @@ def queue_estimate(session: Session, query: QueueQuery) -> int:
     sites = _sites(query)
     if sites is not None:
         return session.scalar(_plain_estimate(query.state, bool(sites)), _of_site(sites)) or 0
-    rows = _queue(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
+    rows = queue_select(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
@@ -759,7 +759,8 @@ def _of_site(sites: Sequence[uuid.UUID]) -> dict[str, Any]:
     return {"site": sites[0]} if sites else {}
 
 
-def _queue(session: Session, query: QueueQuery) -> Select[Comment]:
+def queue_select(session: Session, query: QueueQuery) -> Select[Comment]:
+    """All comments that a query asks for, in no order."""
     # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
     conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
     if query.alike is not None:

@@ -108,6 +108,15 @@ def was_approved(session: Session, comment_id: uuid.UUID) -> bool:
     return session.scalar(statement.limit(1)) is not None
 
 
+def of_moment(
+    session: Session, site_ids: Sequence[uuid.UUID], actor: Actor, at: datetime, limit: int
+) -> Sequence[Decision]:
+    """What an actor decided at exactly this time on these sites and did not take back; in the order of the comments."""
+    own = (Decision.actor_kind == actor.kind, Decision.actor_id == actor.id, Decision.undone_at.is_(None))
+    statement = select(Decision).where(Decision.site_id.in_(site_ids), Decision.created_at == at, *own)
+    return session.scalars(statement.order_by(Decision.comment_id).limit(limit)).all()
+
+
 def mark_undone(session: Session, decision_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
     """Take a decision back, once; False where somebody did already."""
     result = session.execute(_UNDO, {"of": decision_id, "now": now, "name": actor.name})

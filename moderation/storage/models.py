@@ -548,6 +548,18 @@ class Role(Base):
     __table_args__ = (UniqueConstraint("moderator_id", "site_id"), _one_of("role", ROLES))
 
 
+class SavedView(Base):
+    """A filter of the queue that a moderator keeps under a name, for themselves alone."""
+
+    __tablename__ = "saved_views"
+    id: Mapped[uuid.UUID] = _key()
+    moderator_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("moderators.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(60))
+    filters: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (UniqueConstraint("moderator_id", "name"), _at_most("name", 60))
+
+
 class LoginSession(Base):
     """A moderator's session in the console; the cookie's value is kept as its SHA-256 alone."""
 

@@ -3,7 +3,7 @@
 import html
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -14,31 +14,33 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import Action, State, state_after
+from moderation.domain.difference import difference
 from moderation.errors import CallerError, Conflict, Invalid, NotFound, RateLimited, Unauthenticated
-from moderation.services import accounts, moderate, sites
-from moderation.services.moderate import ALIKE_COUNTED, QueueFilter
+from moderation.services import accounts, desk, moderate, sites
+from moderation.services.moderate import ALIKE_COUNTED
 from moderation.web import guards, health, sessions
+from moderation.web.evidence import marks_of, reasons_of
 from moderation.web.guards import parts
 
 console = Blueprint("console", __name__, url_prefix="/console")
 
 PAGE_SIZE = 25
 MAX_SITES = 100
-MAX_SEARCH_CHARS = 200
 
-REPORTED = "reported"
 VIEWS = {
     State.PENDING.value: "waiting",
     State.ESCALATED.value: "escalated",
-    REPORTED: "approved, then reported",
     State.APPROVED.value: "approved",
     State.REJECTED.value: "rejected",
     State.SPAM.value: "spam",
     State.TRASHED.value: "in the trash",
 }
-"""What the list can show, and what it is called. ``reported`` is a filter, the others are states."""
+"""What the list can show, and what it is called."""
 
 ORDERS = {"oldest": "oldest first", "newest": "newest first", "risk": "riskiest first"}
+
+COMPARED = 5
+"""Former texts that are compared with what followed them; of older ones the text is shown."""
 
 REASONS = ("off topic", "insult or attack", "threat", "hate", "advertising", "private data", "false claim", "other")
 """Reasons that the form offers; the API takes any text."""
@@ -53,6 +55,7 @@ DONE = {
     "undo": "Undone: the comment is where it was before.",
 }
 DONE_ALL = {**dict.fromkeys(DONE, "done."), "approve": "approved.", "reject": "rejected.", "spam": "marked as spam."}
+DONE_ALL |= {"undo": "where they were before."}
 """The same of several."""
 
 FAILED = {
@@ -65,7 +68,7 @@ FAILED = {
 _PUBLIC = {"console.log_in", "console.send_log_in"}
 _NOBODYS_SITE = uuid.UUID(int=0)
 _TAG = re.compile(r"<[^>]*>")
-_TOLD = ("decision", "did", "failed", "all", "left")
+_TOLD = ("decision", "did", "failed", "all", "left", "missed", "batch", "told")
 """Parts of an address that only tell what the last decision came to."""
 
 
@@ -76,6 +79,8 @@ _TOLD = ("decision", "did", "failed", "all", "left")
 def _enter() -> AnyResponse | None:
     """Every page but the log-in needs a session, every form its token."""
     g.console_actor = sessions.load()
+    if g.console_actor is None and wants_facts():
+        raise Unauthenticated("Your session has ended.")
     if request.method == "POST":
         if g.console_actor is None and request.endpoint not in _PUBLIC:
             return redirect(url_for("console.log_in"), 303)
@@ -87,8 +92,15 @@ def _enter() -> AnyResponse | None:
 
 @console.errorhandler(CallerError)
 def _refused(error: CallerError) -> Response:
-    """What cannot be done is said inside the console, where one can go on, or log out."""
+    """What cannot be done is said inside the console, where one can go on, or log out; to a script, in few words."""
+    if wants_facts():
+        return make_response({"title": error.title, "detail": error.detail}, error.status)
     return make_response(render_template("console/problem.html", title=error.title, detail=error.detail), error.status)
+
+
+def wants_facts() -> bool:
+    """Whether a page's script asks: it takes facts and words, where a form takes a page."""
+    return request.accept_mimetypes.best == "application/json"
 
 
 @console.context_processor
@@ -140,45 +152,23 @@ def _log_in_page(then: str, error: str = "", name: str = "", status: int = 200) 
 # --- looking ---------------------------------------------------------------------------------------------------
 
 
-@console.get("/")
-def queue() -> str:
-    """What waits, or what is in another state, with the reasons."""
-    filters = _filters()
-    found = moderate.list_queue(parts(), _actor(), _asked(filters))
-    own_sites = _own_sites()
-    items = found["items"]
-    return render_template(
-        "console/queue.html",
-        here="queue",
-        items=items,
-        moves={item["id"]: _moves(item, own_sites) for item in items},
-        back_urls=_back_urls(items),
-        next_url=_here_with(cursor=found["next"]) if found["next"] else None,
-        first_url=_here_with(cursor=None) if "cursor" in request.args else None,
-        filters=filters,
-        views=VIEWS,
-        orders=ORDERS,
-        sites=own_sites,
-        heading=VIEWS[filters["state"]].capitalize(),
-        total_text=_total_text(found["total_estimate"]),
-        empty_text=_empty_text(filters),
-        flash=_flash(),
-    )
-
-
 @console.get("/comments/<id:comment_id>")
 def item(comment_id: uuid.UUID) -> str:
-    """One comment whole: source with the evidence marked, scores, reports, history."""
+    """One comment whole: source with the evidence marked, what its author changed, the thread around it, history."""
     whole = moderate.show_comment(parts(), _actor(), comment_id)
-    spans = _spans(whole)
+    reasons = reasons_of(whole)
+    approved = desk.approved_texts(parts(), [whole]).get(comment_id)
     return render_template(
         "console/item.html",
         item={**whole, "reports": whole["reports_count"]},
         reports=whole["reports"],
         moves=_moves(whole, _own_sites()),
-        back=url_for("console.item", comment_id=comment_id),
-        marked=_marked(whole["body"], spans),
-        has_marks=bool(spans),
+        back=_here_with(),
+        list_url=sessions.own_path(request.args.get("list"), url_for("console.queue")),
+        why=reasons,
+        marks=marks_of(whole["body"], reasons),
+        changes=None if approved is None else difference(approved, whole["body"]),
+        around=desk.list_around(parts(), _actor(), comment_id),
         scores=[(name.replace("_", " "), value) for name, value in whole["scores"].items() if value is not None],
         history=_history(whole),
         flash=_flash(),
@@ -207,30 +197,6 @@ def alike(comment_id: uuid.UUID) -> str:
         next_url=_here_with(cursor=found["next"]) if found["next"] else None,
         first_url=_here_with(cursor=None) if cursor else None,
         flash=_flash(),
-    )
-
-
-def _filters() -> dict[str, str]:
-    given = {name: request.args.get(name, "") for name in ("site", "state", "q", "sort")}
-    guards.refuse_malformed("".join(given.values()))
-    return {
-        "site": given["site"],
-        "state": given["state"] if given["state"] in VIEWS else State.PENDING.value,
-        "q": given["q"].strip()[:MAX_SEARCH_CHARS],
-        "sort": given["sort"] if given["sort"] in ORDERS else "oldest",
-    }
-
-
-def _asked(filters: dict[str, str]) -> QueueFilter:
-    is_reported = filters["state"] == REPORTED
-    return QueueFilter(
-        site=filters["site"] or None,
-        state=State.APPROVED.value if is_reported else filters["state"],
-        q=filters["q"] or None,
-        reported=True if is_reported else None,
-        sort=filters["sort"],
-        limit=PAGE_SIZE,
-        cursor=request.args.get("cursor"),
     )
 
 
@@ -270,35 +236,20 @@ def _asked_site(asked: str) -> dict[str, Any]:
     )
 
 
-def _back_urls(items: list[dict[str, Any]]) -> dict[uuid.UUID, str]:
-    """Where a decision leads: the same list, at the comment after the one decided (or the one before the last)."""
-    here = _here_with()
-    ids = [item["id"] for item in items]
-    following = [*ids[1:], *ids[-2:-1]] if len(ids) > 1 else [None]
-    return {own: f"{here}#c-{following[i]}" if following[i] else here for i, own in enumerate(ids)}
-
-
 def _here_with(**changes: str | None) -> str:
     """This page's address without what only the last decision put there."""
     query = {**request.args.to_dict(), **dict.fromkeys(_TOLD), **changes}
+    return address_of(request.path, query)
+
+
+def address_of(path: str, query: Mapping[str, str | None]) -> str:
+    """A path with what of a query has a value."""
     kept = urlencode({name: value for name, value in query.items() if value})
-    return request.path + (f"?{kept}" if kept else "")
-
-
-def _total_text(total: int) -> str:
-    return "10,000 comments or more" if total >= 10_000 else _number(total, "comment")
+    return path + (f"?{kept}" if kept else "")
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _empty_text(filters: dict[str, str]) -> str:
-    if filters["q"]:
-        return "No comment here has these words."
-    if "cursor" in request.args:
-        return "Nothing is left on this page."
-    return "Nothing waits." if filters["state"] == State.PENDING.value else "There is nothing here."
 
 
 def _spans(whole: dict[str, Any]) -> list[tuple[int, int]]:
@@ -342,10 +293,13 @@ _VERBS = {
 def _history(whole: dict[str, Any]) -> list[dict[str, Any]]:
     """What happened to the comment, newest first."""
     lines = [{"text": "Received", "at": whole["created_at"]}]
-    lines += [
-        {"text": "Edited by its author; before that", "at": r["created_at"], "reason": r["body"]}
-        for r in whole["revisions"]
-    ]
+    texts = [whole["body"], *(revision["body"] for revision in whole["revisions"])]
+    for i, revision in enumerate(whole["revisions"]):
+        line = {"text": "Edited by its author", "at": revision["created_at"]}
+        if i < COMPARED:
+            lines.append({**line, "changes": difference(texts[i + 1], texts[i])})
+        else:
+            lines.append({**line, "text": "Edited by its author; before that", "reason": revision["body"]})
     for decision in whole["history"]:
         lines.append(
             {
@@ -380,8 +334,10 @@ def decide(comment_id: uuid.UUID) -> AnyResponse:
             expected_version=version,
         )
     except CallerError as error:
-        return _back(failed=str(error.status))
+        return _refuse(error)
     health.count_decision(made["action"])
+    if wants_facts():
+        return make_response({"undo": url_for("console.undo", decision_id=made["decision_id"])})
     return _back(did=made["action"], decision=str(made["decision_id"]))
 
 
@@ -396,10 +352,8 @@ def decide_alike(comment_id: uuid.UUID) -> AnyResponse:
             raise Invalid({"until": ["It is required."]})
         done = moderate.decide_alike(parts(), _actor(), comment_id, form["action"], form["reason"], until=until)
     except CallerError as error:
-        return _back(failed=str(error.status))
-    made = sum(1 for result in done["results"] if result["ok"])
-    health.count_decision(form["action"], made)
-    return _back(did=form["action"], all=str(made), left=str(done["left"]))
+        return _refuse(error)
+    return _back(None, **told_of(form["action"], done["results"]), left=str(done["left"]))
 
 
 @console.post("/decisions/<id:decision_id>/undo")
@@ -408,8 +362,26 @@ def undo(decision_id: uuid.UUID) -> AnyResponse:
     try:
         made = moderate.undo(parts(), _actor(), decision_id)
     except CallerError as error:
-        return _back(failed=str(error.status))
+        return _refuse(error)
+    if wants_facts():
+        return make_response({"state": made["state"]})
     return _back(did="undo", comment=made["id"])
+
+
+def told_of(action: str, results: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """What an address tells of a decision on several: how many were done, how many not, and what undoes them all."""
+    done = [result for result in results if result["ok"]]
+    if action != "undo":
+        health.count_decision(action, len(done))
+    batch = {"batch": done[0]["created_at"].isoformat()} if done else {}
+    return {"did": action, "all": str(len(done)), **batch}
+
+
+def _refuse(error: CallerError) -> AnyResponse:
+    """A form goes back to where it stood and is told why; a script gets the error as it is."""
+    if wants_facts():
+        raise error
+    return _back(failed=str(error.status))
 
 
 def _back(comment: uuid.UUID | None = None, **told: str) -> AnyResponse:
@@ -423,15 +395,19 @@ def _back(comment: uuid.UUID | None = None, **told: str) -> AnyResponse:
 def _flash() -> dict[str, Any] | None:
     """What the last decision came to, from the address that it led to."""
     did, failed = request.args.get("did"), request.args.get("failed", type=int)
+    told: dict[str, Any] = {"bad": False, "undo": None, "undo_all": None, "back": _here_with()}
     if failed in FAILED:
-        return {"text": FAILED[failed], "bad": True, "undo": None, "back": ""}
+        return {**told, "text": FAILED[failed], "bad": True}
     if did not in DONE:
         return None
-    made, left = request.args.get("all", type=int), request.args.get("left", default=0, type=int)
-    if made is not None:
-        text = f"{_number(made, 'comment')}: {DONE_ALL[did]}" + (f" {left:,} still wait." if left > 0 else "")
-        return {"text": text, "bad": False, "undo": None, "back": ""}
-    return {"text": DONE[did], "bad": False, "undo": _uuid(request.args.get("decision")), "back": _here_with()}
+    made = request.args.get("all", type=int)
+    if made is None:
+        return {**told, "text": DONE[did], "undo": _uuid(request.args.get("decision"))}
+    left, missed = (request.args.get(name, default=0, type=int) for name in ("left", "missed"))
+    text = f"{_number(made, 'comment')}: {DONE_ALL[did]}" + (f" {left:,} still wait." if left > 0 else "")
+    text += f" {missed:,} not: they moved on, or were edited, since you saw them." if missed > 0 else ""
+    batch = _time(request.args.get("batch", ""))
+    return {**told, "text": text, "undo_all": batch.isoformat() if batch and did != "undo" else None}
 
 
 def _time(text: str) -> datetime | None:
@@ -462,6 +438,9 @@ def _actor() -> Actor:
 def sanitised(body_html: str) -> Markup:
     """HTML that ``adapters.sanitizer`` made, and nothing else ever."""
     return Markup(body_html)  # noqa: S704 (stored as the sanitizer's last word; nothing changes it after)
+
+
+console.add_app_template_filter(reasons_of, "reasons")
 
 
 @console.app_template_filter("excerpt")

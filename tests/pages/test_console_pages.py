@@ -290,30 +290,6 @@ def enter(page: Any, url: str) -> None:
 
 
 @pytest.mark.browser
-def test_work_through_the_queue_by_keys_decides_undoes_and_moves_on(desk: Any, open_page: Callable[..., Any]) -> None:
-    """Log in, next, approve, undo, reject, search: without a mouse."""
-    page = open_page()
-    enter(page, desk.url)
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    assert page.locator(".card:focus h2").inner_text() == "Ben"
-    page.keyboard.press("a")
-    page.get_by_text("The comment was approved.").wait_for()
-    assert page.locator(".card:focus h2").inner_text() == "Cy"
-    page.keyboard.press("u")
-    page.get_by_text("Undone").wait_for()
-    assert page.locator(".card:focus h2").inner_text() == "Ben"
-    page.keyboard.press("r")
-    page.get_by_text("The comment was rejected.").wait_for()
-    page.keyboard.press("/")
-    page.keyboard.type("three")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**q=three**")
-    assert page.locator(".card h2").all_inner_texts() == ["Cy"]
-    assert page.complaints == []
-
-
-@pytest.mark.browser
 def test_decide_without_script_works_by_the_plain_form(desk: Any, open_page: Callable[..., Any]) -> None:
     """The script is a convenience."""
     page = open_page(java_script_enabled=False)

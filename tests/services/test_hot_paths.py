@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
-from moderation.services import moderate, threads
+from moderation.services import desk, moderate, threads
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
 from moderation.services.threads import _Finished
@@ -177,3 +177,37 @@ def test_list_queue_with_a_filter_and_without_agree(parts: Parts, people: Any, c
             parts, CLI, moderate.QueueFilter(site="news", sort=sort, limit=3, cursor=plain["next"])
         )
         assert len({item["id"] for item in [*plain["items"], *rest["items"]]}) == 5
+
+
+def test_ask_how_the_queue_stands_while_nothing_changed_costs_four_queries(
+    parts: Parts, people: Any, clock: Any
+) -> None:
+    ids = [post(parts, f"Remark {number}.") for number in range(5)]
+    asked = moderate.QueueFilter(site="news")
+    etag = desk.live(parts, CLI, asked, ids, clock()).etag
+    with queries() as seen:
+        assert desk.live(parts, CLI, asked, ids, clock(), etag).facts is None
+    assert len(seen) == 4  # the site, the comments, the newest, and how many
+
+
+def test_show_a_page_of_cards_costs_no_query_for_each(parts: Parts, people: Any) -> None:
+    ids = [post(parts, f"Remark {number}.") for number in range(12)]
+    counts = []
+    for some in (ids[:2], ids):
+        with queries() as seen:
+            desk.approved_texts(parts, desk.show_some(parts, CLI, some))
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
+
+
+def test_undo_all_costs_few_queries_for_each(parts: Parts, people: Any, clock: Any) -> None:
+    moderate.decide(parts, CLI, post(parts, "The first that this site learns from."), "approve")
+    counts = []
+    for size in (2, 12):
+        clock.move(seconds=1)
+        ids = [post(parts, f"{size} {n}.") for n in range(size)]
+        at = moderate.decide_many(parts, CLI, ids, "approve")["results"][0]["created_at"]
+        with queries() as seen:
+            moderate.undo_all(parts, CLI, at)
+        counts.append(len([one for one in seen if "audit" not in one and "pg_advisory" not in one]))
+    assert counts[1] - counts[0] <= 10 * 4  # the newest decision on it, and what it taught

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
-from moderation.services import feeds, moderate
+from moderation.services import desk, feeds, moderate
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
@@ -82,3 +82,31 @@ def test_feed_of_a_thread_reads_that_thread_alone(parts: Parts, people: Any) -> 
     steps = plans(parts, lambda: feeds.written_feed(parts, "news", "a", lambda _: b""))
     assert any("ix_comments_thread (thread_id=? AND state=?)" in step for step in steps)
     assert not any("ORDER BY" in step for step in steps)
+
+
+def found_by_index(steps: list[str]) -> bool:
+    """Whether no step reads all comments, and none sorts them."""
+    return bool(steps) and not any(step.startswith("SCAN comments") or "ORDER BY" in step for step in steps)
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("site", [None, "news"])
+def test_what_the_console_asks_for_is_found_by_an_index(
+    parts: Parts, people: Any, clock: Any, site: str | None
+) -> None:
+    sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
+    done = submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))["id"]
+    asked = QueueFilter(site=site)
+    etag = desk.live(parts, CLI, asked, [done], clock()).etag
+    for call in (
+        lambda: desk.live(parts, CLI, asked, [done], clock(), etag),
+        lambda: desk.show_some(parts, CLI, [done]),
+        lambda: desk.hold(parts, CLI, [done], [done]),
+        lambda: desk.list_around(parts, CLI, done),
+        lambda: desk.count_views(parts, CLI, [asked, QueueFilter(site=site, q="x", author="y", claimed="me")]),
+        lambda: desk.count_views(parts, CLI, [QueueFilter(site=site, min_risk=0.5)]),
+        lambda: desk.count_views(parts, CLI, [QueueFilter(site=site, state="approved", reported=True)]),
+    ):
+        assert found_by_index(plans(parts, call))
+    arrived = plans(parts, lambda: desk.live(parts, CLI, asked, [], clock()))
+    assert any("created_at>?" in step for step in arrived)
