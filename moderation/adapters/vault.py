@@ -112,6 +112,10 @@ class Vault:
         browser = user_agent[:MAX_USER_AGENT_CHARS]
         return self._hash("reader", site_id, _encode(f"{ip_network}\n{browser}"))
 
+    def text_key(self, site_id: uuid.UUID, text: str) -> bytes:
+        """16 bytes that find a text that a site was taught, and tell nothing of it without the key."""
+        return self._hash("text", site_id, _encode(text))
+
     def avatar_key(self, site_id: uuid.UUID, seed: bytes) -> str:
         """The public name of an avatar: 22 URL-safe characters, from which nobody gets back to ``seed``."""
         return _to_text(self._hash("avatar", site_id, seed))

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from moderation.storage.models import Comment, Endpoint, ScorerRow
+from moderation.storage.models import Comment, Endpoint, ScorerRow, SiteSecret
 
 COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("comments", "email_sealed"): Comment.email_sealed,
     ("endpoints", "secret_sealed"): Endpoint.secret_sealed,
     ("endpoints", "previous_sealed"): Endpoint.previous_sealed,
     ("scorers", "secret_sealed"): ScorerRow.secret_sealed,
+    ("site_secrets", "secret_sealed"): SiteSecret.secret_sealed,
 }
 """Every sealed column that lasts, by the names that are part of its associated data."""
 
