@@ -3,8 +3,8 @@
     python bench/perspective_agreement.py [FOLDER]
 
 FOLDER has ``perspective_scores_1000.csv`` (texts with Perspective's scores for 18 attributes) and, where it is there,
-``wikitalk_perspective_scored_19995.csv`` (toxicity alone); it is ``SHARED_DATA``, or ``../shared/data``. Only texts count
-that neither the trained model nor the weights in ``perspective.json`` have seen, by the fixed rule of
+``wikitalk_perspective_scored_19995.csv`` (toxicity alone); it is ``SHARED_DATA``, or ``../shared/data``. Only texts
+count that neither the trained model nor the weights in ``perspective.json`` have seen, by the fixed rule of
 ``training/heldout.py``. Prints a table in Markdown: Pearson's correlation, Spearman's of ranks, the mean distance, and
 what becomes of a limit of 0.7: how many of the texts that are over it at Perspective are over it here, of those here,
 there, and the limit over which as many are here as are over 0.7 there.
@@ -26,7 +26,7 @@ from moderation.scoring.languages import ENGLISH
 from moderation.scoring.words import Profanity
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # `training` is no part of the package
-from training.perspective import COLUMNS, DATA, is_held_out, rows  # noqa: E402
+from training.perspective import COLUMNS, DATA, is_held_out, rows
 
 LIMIT = 0.7
 MORE = "wikitalk_perspective_scored_19995.csv"
@@ -73,7 +73,8 @@ class Scorer:
         """The scores of one text."""
         folded = fold(text)
         given = self._model.scores(folded)
-        return [perspective.score(self._weights, self._listed, name, ENGLISH, folded, given) for name in names]
+        found = perspective.scores_of(self._weights, self._listed, names, ENGLISH, folded, given)
+        return [found[name] for name in names]
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ def main() -> None:
     theirs = np.array([[float(row[COLUMNS.get(name, name)]) for name in names] for row in held_out])
     print(f"{len(held_out)} texts of {DATA}, weights {perspective.shipped().version}\n")
     print(
-        f"| attribute | Pearson | Spearman | distance | {LIMIT} there, found here | {LIMIT} here, also there | as many |"
+        f"| attribute | Pearson | Spearman | distance | {LIMIT} there, here too | {LIMIT} here, there too | as many |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for at, name in enumerate(names):

@@ -102,7 +102,7 @@ def _print_site(found: dict[str, Any], as_json: bool) -> None:
         return
     click.echo(f"{found['key']}  {shown(found['name'])}".rstrip())
     click.echo(f"  origins = {', '.join(found['origins']) or '-'}")
-    for name, value in found["settings"].items():
+    for name, value in {**found["settings"], "has_coral_secret": found["has_coral_secret"]}.items():
         click.echo(f"  {name} = {_word(value)}")
 
 

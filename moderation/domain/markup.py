@@ -20,9 +20,10 @@ _MARK = re.compile(r"<!--|</?[a-zA-Z]|<[!?]|&")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _TAG_NAME = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_INLINE = frozenset(
-    "a abbr b bdi bdo big cite code del em font i ins kbd mark q s small span strike strong sub sup tt u".split()
-)
+_INLINE_TAGS = """
+a abbr b bdi bdo big cite code del em font i ins kbd mark q s small span strike strong sub sup tt u
+"""
+_INLINE = frozenset(_INLINE_TAGS.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ taught enough.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -65,22 +65,23 @@ _SENTENCE_ENDS = re.compile(r"[.!?\u2026\u3002]+[\"'\u201d\u2019)\]]*(?=\s)|\n+"
 _FLOOR = 0.003
 _MAX_LOGIT = 8.0
 
-_SEXUAL = frozenset(
-    """sex sexual sexy porn porno nude naked penis vagina dick cock pussy boobs breasts tits anal anus cum sperm orgasm
-    masturbate masturbation blowjob erotic horny lesbian rape raped slut whore hooker prostitute condom virgin
-    intercourse genital genitals nipples hump humping fuck fucking fucked sucking suck oral butt fetish threesome escort
-    testicles erection ejaculate""".split()
-)
-_TENDER = frozenset(
-    """love beautiful cute sexy hot gorgeous pretty handsome kiss hug date dating girl girlfriend boyfriend baby babe
-    honey darling sweet sweetheart marry lonely smile lovely dear crush romance romantic eyes lips xoxo""".split()
-)
-_VIOLENT = frozenset(
-    """kill killed killing die died dead death murder shoot shot gun knife stab hurt beat burn hang punch kick destroy
-    attack war bomb blood hunt revenge threat threaten strangle choke smash execute rot suffer""".split()
-)
-_ADDRESSED = frozenset("you your yours you're youre u ur".split())
-_SELF = frozenset("i me my i'm im".split())
+_SEXUAL_WORDS = """
+sex sexual sexy porn porno nude naked penis vagina dick cock pussy boobs breasts tits anal anus cum sperm orgasm
+masturbate masturbation blowjob erotic horny lesbian rape raped slut whore hooker prostitute condom virgin
+intercourse genital genitals nipples hump humping fuck fucking fucked sucking suck oral butt fetish threesome escort
+testicles erection ejaculate
+"""
+_TENDER_WORDS = """
+love beautiful cute sexy hot gorgeous pretty handsome kiss hug date dating girl girlfriend boyfriend baby babe
+honey darling sweet sweetheart marry lonely smile lovely dear crush romance romantic eyes lips xoxo
+"""
+_VIOLENT_WORDS = """
+kill killed killing die died dead death murder shoot shot gun knife stab hurt beat burn hang punch kick destroy
+attack war bomb blood hunt revenge threat threaten strangle choke smash execute rot suffer
+"""
+_SEXUAL, _TENDER, _VIOLENT = (frozenset(listed.split()) for listed in (_SEXUAL_WORDS, _TENDER_WORDS, _VIOLENT_WORDS))
+_ADDRESSED = frozenset({"you", "your", "yours", "you're", "youre", "u", "ur"})
+_SELF = frozenset({"i", "me", "my", "i'm", "im"})
 
 TRAITS = (
     *SCORES,
@@ -132,18 +133,22 @@ def supports(name: str, language: str) -> bool:
     return language in LANGUAGES and name in IN_ALL_LANGUAGES
 
 
-def score(
-    weights: Weights, listed: Profanity, name: str, language: str, folded: Folded, scores: Mapping[str, float]
-) -> float:
-    """The score 0..1 of one attribute. ``scores``: those of the signal ``attributes`` for this text.
+def scores_of(
+    weights: Weights,
+    listed: Profanity,
+    names: Iterable[str],
+    language: str,
+    folded: Folded,
+    scores: Mapping[str, float],
+) -> dict[str, float]:
+    """The scores 0..1 of attributes. ``scores``: those of the signal ``attributes`` for this text.
 
-    Call it for attributes that the language supports. In German and Portuguese it is that model's toxicity.
+    Call it for attributes that the language supports. In German and Portuguese they are that model's toxicity.
     """
-    if name == SPAM:
-        return scores["spam"]
     if language not in (ENGLISH, UNKNOWN):
-        return scores["toxicity"]
-    return weights.score(name, traits(listed, folded, scores))
+        return dict.fromkeys(names, scores["toxicity"])
+    found = traits(listed, folded, scores)
+    return {name: scores["spam"] if name == SPAM else weights.score(name, found) for name in names}
 
 
 def traits(listed: Profanity, folded: Folded, scores: Mapping[str, float]) -> list[float]:

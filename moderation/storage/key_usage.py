@@ -45,6 +45,6 @@ def calls_in(session: Session, token_id: uuid.UUID, month: date) -> int:
 
 
 def rows_of(session: Session, token_id: uuid.UUID, month: date, order: str) -> Sequence[Any]:
-    """A token's rows of a month, by a name of ``ORDERS``; there are at most as many as the site has origins, and one."""
+    """A token's rows of a month, by a name of ``ORDERS``: at most as many as the site has origins, and one."""
     where = (_usage.c.token_id == token_id, _usage.c.month == month)
     return session.execute(select(_usage).where(*where).order_by(_usage.c[ORDERS[order]].desc(), _usage.c.blog)).all()

@@ -30,9 +30,10 @@ MAX_USER_AGENT_CHARS = 500
 MAX_QUERY_CHARS = 60_000
 """A hundred thread keys of the longest kind still fit; gunicorn's own limit of the request line is lower."""
 
-LARGER_BODIES = {"demo": 262_144, "rules": 4_194_304}
+LARGER_BODIES = {"demo": 262_144, "rules": 4_194_304, "akismet": 262_144, "perspective": 1_048_576, "coral": 262_144}
 """Bytes, by blueprint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists of words
-have up to 100,000 entries. Who sends a list is known before the body is parsed."""
+have up to 100,000 entries; a form of Akismet's has all that a server knows of a request; Perspective takes a context of
+a megabyte. Who sends a list or a context is known before the body is parsed."""
 
 CORS_MAX_AGE_S = 600
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
