@@ -16,6 +16,7 @@ MAX_LINKS = 200
 _LOOKS_LIKE_HTML = re.compile(
     r"<(?:[a-z][a-z0-9]*[\s/>]|/[a-z]|!--)|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});", re.IGNORECASE
 )
+_URL = re.compile(r"(?:https?://|\bwww\.)[^\s<>\[\](){}\"'`|\\^]+", re.IGNORECASE)
 _MARK = re.compile(r"<!--|</?[a-zA-Z]|<[!?]|&")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _TAG_NAME = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
@@ -51,6 +52,19 @@ class Plain:
 def looks_like_html(text: str) -> bool:
     """Whether a text has tags or entities in it."""
     return _LOOKS_LIKE_HTML.search(text) is not None
+
+
+def links_of_text(text: str) -> tuple[str, ...]:
+    """The addresses that stand in a text, whatever its markup; at most ``MAX_LINKS``."""
+    found: list[str] = []
+    for match in _URL.finditer(text):
+        url = match[0].rstrip(".,;:!?*_~")
+        safe = safe_url(url if "://" in url else f"http://{url}")
+        if safe is not None:
+            found.append(safe)
+        if len(found) == MAX_LINKS:
+            break
+    return tuple(found)
 
 
 def plain_of_html(source: str) -> Plain:

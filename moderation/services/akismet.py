@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from moderation.domain import akismet
 from moderation.domain.akismet import Check, Entry
 from moderation.domain.identity import canonical_email, email_domain, truncate_ip
-from moderation.domain.markup import looks_like_html, plain_of_html
+from moderation.domain.markup import links_of_text, looks_like_html, plain_of_html
 from moderation.domain.origin import origin_of
 from moderation.domain.text import normalise_body, normalise_line
 from moderation.errors import Invalid
@@ -115,7 +115,7 @@ def _draft(parts: Parts, site: Site, entry: Entry) -> tuple[Draft, tuple[str, ..
     draft = Draft(
         comment_id=new_id(),
         body=body,
-        body_html=parts.renderer.html(body),
+        body_html="",
         author_name=_line(entry.author),
         author_url=entry.url,
         email_domain=_domain(entry.email),
@@ -131,12 +131,12 @@ def _draft(parts: Parts, site: Site, entry: Entry) -> tuple[Draft, tuple[str, ..
 
 
 def _body(entry: Entry) -> tuple[str, tuple[str, ...]]:
-    """The text of an entry, which may be HTML, and the links that its markup has."""
+    """The text of an entry, which may be HTML, and its links."""
     content = entry.content[:MAX_CONTENT_CHARS]
     if not looks_like_html(content):
-        return normalise_body(content), ()
+        return normalise_body(content), links_of_text(content)
     plain = plain_of_html(content)
-    return normalise_body(plain.text), plain.links
+    return normalise_body(plain.text), (*plain.links, *links_of_text(plain.text))
 
 
 def _line(raw: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moderation.domain import coral
-from moderation.domain.markup import plain_of_html
+from moderation.domain.markup import links_of_text, plain_of_html
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_body
 from moderation.errors import Unauthenticated
@@ -45,11 +45,11 @@ def moderate(parts: Parts, site: Site, settings: SiteSettings, entry: Entry) -> 
     Whether every comment is to be held is Coral's to say, so the site's ``policy`` is passed over here.
     """
     plain = plain_of_html(entry.html[:MAX_BODY_CHARS])
-    body = normalise_body(plain.text)
+    body, links = normalise_body(plain.text), (*plain.links, *links_of_text(plain.text))
     draft = Draft(
         comment_id=new_id(),
         body=body,
-        body_html=parts.renderer.html(body),
+        body_html="",
         author_name="",
         author_url=None,
         email_domain=None,
@@ -61,5 +61,5 @@ def moderate(parts: Parts, site: Site, settings: SiteSettings, entry: Entry) -> 
         is_edited=entry.is_edited,
     )
     with read() as session:
-        verdict, signals = judge_unstored(session, parts, site, replace(settings, policy="auto"), draft, plain.links)
+        verdict, signals = judge_unstored(session, parts, site, replace(settings, policy="auto"), draft, links)
     return coral.answer_of(verdict, signals, parts.pipeline.thresholds)

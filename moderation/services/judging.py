@@ -132,16 +132,15 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
 
 
 def judge_unstored(
-    session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft, links: Sequence[str] = ()
+    session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft, links: Sequence[str]
 ) -> tuple[Verdict, tuple[Signal, ...]]:
     """Judge a text that is not a comment here and is not kept: by everything on this machine, and by the site's rules.
 
-    External scorers are not asked, so that the answer is quick and nobody is asked in a circle. ``links`` are those
-    that stand in the text by its own markup, beside those that its rendered form has.
+    External scorers are not asked, so that the answer is quick and nobody is asked in a circle. The draft needs no
+    HTML, since ``links`` are given.
     """
     now = parts.clock()
     _, identical, similar = _repeats(session, site.id, fingerprint(draft.body), draft, now)
-    links = (*parts.renderer.links(draft.body_html), *links)
     candidate = _candidate(session, parts, site, settings, draft, links, identical, similar)
     signals = parts.pipeline.signals(candidate)
     return decide(signals, settings.decision_policy()), signals

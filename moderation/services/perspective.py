@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from moderation.domain.markup import Plain, plain_of_html
+from moderation.domain.markup import Plain, links_of_text, plain_of_html
 from moderation.domain.perspective import (
     LANGUAGE_UNKNOWN,
     NO_ATTRIBUTES,
@@ -52,6 +52,11 @@ class Reading:
         """The text without markup."""
         return self.source if self.plain is None else self.plain.text
 
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The links in it."""
+        return (*(() if self.plain is None else self.plain.links), *links_of_text(self.shown))
+
 
 def authenticate(parts: Parts, key: str) -> Caller:
     """Who holds this key. Raises as ``caller_of``."""
@@ -85,8 +90,7 @@ def suggest(parts: Parts, caller: Caller, asked: Asked, suggested: Mapping[str, 
     with write() as session:
         count_call(session, parts, caller)
         if label is not None:
-            links = () if reading.plain is None else reading.plain.links
-            teach_as(session, parts, caller, reading.body, label, None, links)
+            teach_as(session, parts, caller, reading.body, label, None, reading.links)
     return Analysis({}, reading.requested or (reading.detected,), (reading.detected,))
 
 
@@ -137,13 +141,11 @@ def _supported(names: dict[str, str], reading: Reading, asked: Asked, model: Lea
 
 def _rejected(parts: Parts, caller: Caller, reading: Reading, model: Learned) -> float:
     """The probability that the site's moderators would not want a text, as their decisions taught it."""
-    links = parts.renderer.links(parts.renderer.html(reading.body))
-    links += [] if reading.plain is None else reading.plain.links
     with read() as session:
         ruled = rules_of_site(session, caller.site)
-    candidate = Candidate(body=reading.body, links=links, rules=ruled.rules, automod=ruled.automod)
+    candidate = Candidate(body=reading.body, links=reading.links, rules=ruled.rules, automod=ruled.automod)
     said = parts.pipeline.signals(candidate)
-    return round(model.predict(learned.features_of(fold(reading.body), links, None, said)).bad, 6)
+    return round(model.predict(learned.features_of(fold(reading.body), reading.links, None, said)).bad, 6)
 
 
 def _scores(

@@ -100,14 +100,14 @@ def teach_as(
     caller: Caller,
     text: str,
     label: str,
-    author_url: str | None = None,
-    links: Sequence[str] = (),
+    author_url: str | None,
+    links: Sequence[str],
 ) -> None:
     """Teach the caller's site by a text, in this transaction: its beginning, where it is long; nothing, where it is
     empty. A text that was taught otherwise before is taught anew in its place.
     """
     body = text[: learning.MAX_TEXT_CHARS].rstrip()
-    if body and learning.teach_text(session, parts, caller.site, body, label, author_url, links):
+    if body and learning.teach_anew(session, parts, caller.site, body, label, author_url, links):
         data = {"label": label}
         audit_line(parts, session, caller.actor, caller.site, "learned.teach", "site", caller.site.key, data)
 
