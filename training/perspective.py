@@ -35,6 +35,9 @@ STIFFNESS = 10.0
 STRETCHED_FROM = 0.7
 """Correlation of logits from which a fit is spread as wide as Perspective's scores."""
 
+RANGE = (0.5, 99.5)
+"""Percentiles of each trait between which it counts."""
+
 _LEAST = 0.005
 Floats = NDArray[np.float64]
 
@@ -91,6 +94,7 @@ def main() -> None:
     stored: dict[str, Any] = {
         "version": f"perspective-1+{model.version}",
         "traits": perspective.TRAITS,
+        "ranges": [[round(float(value), 5) for value in ends] for ends in np.percentile(found, RANGE, axis=0).T],
         "weights": {
             name: [round(float(value), 5) for value in weights[:, at]] for at, name in enumerate(perspective.FITTED)
         },

@@ -26,8 +26,8 @@ HELD, WITHHELD, REJECTED = "PREMOD", "SYSTEM_WITHHELD", "REJECTED"
 def is_signed(header: str, secret: str, body: bytes) -> bool:
     """Whether one of the signatures (``sha256=HEX``, several while secrets are rotated) is of this very body."""
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    given = [one.strip().removeprefix(SCHEME) for one in header.split(",", MAX_SIGNATURES)[:MAX_SIGNATURES]]
-    return any(one.isascii() and hmac.compare_digest(one.lower(), expected) for one in given)
+    given = [one.strip() for one in header.split(",", MAX_SIGNATURES)[:MAX_SIGNATURES]]
+    return any(one.isascii() and hmac.compare_digest(one, SCHEME + expected) for one in given)
 
 
 def answer_of(verdict: Verdict, signals: tuple[Signal, ...], thresholds: Mapping[str, float]) -> dict[str, Any] | None:

@@ -108,13 +108,21 @@ TRAITS = (
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The linear model: for each of ``FITTED`` a constant and one weight for each of ``TRAITS``."""
+    """The linear model: for each of ``FITTED`` a constant and one weight for each of ``TRAITS``.
+
+    ``ranges``: the least and the most of each trait in the texts that it was fitted to.
+    """
 
     version: str
     rows: Mapping[str, tuple[float, ...]]
+    ranges: tuple[tuple[float, float], ...]
+
+    def within(self, found: Sequence[float]) -> list[float]:
+        """The traits of a text, kept to what is known: a line that fits ordinary texts says nothing of others."""
+        return [min(max(value, low), high) for value, (low, high) in zip(found, self.ranges, strict=True)]
 
     def score(self, name: str, found: Sequence[float]) -> float:
-        """The score 0..1 of an attribute for the traits of a text, as Perspective would scale it."""
+        """The score 0..1 of an attribute for traits as ``within`` gives them, as Perspective would scale it."""
         constant, *row = self.rows[name]
         logit = constant + math.fsum(map(float.__mul__, row, found))
         return round(1 / (1 + math.exp(-max(-_MAX_LOGIT, min(_MAX_LOGIT, logit)))), 6)
@@ -147,7 +155,7 @@ def scores_of(
     """
     if language not in (ENGLISH, UNKNOWN):
         return dict.fromkeys(names, scores["toxicity"])
-    found = traits(listed, folded, scores)
+    found = weights.within(traits(listed, folded, scores))
     return {name: scores["spam"] if name == SPAM else weights.score(name, found) for name in names}
 
 
@@ -195,9 +203,10 @@ def shipped() -> Weights:
     try:
         stored = json.loads((FOLDER / FILE).read_text(encoding="utf-8"))
         rows = {name: tuple(map(float, stored["weights"][name])) for name in FITTED}
-        if tuple(stored["traits"]) != TRAITS or not all(_is_whole(row) for row in rows.values()):
+        ranges = tuple((float(low), float(high)) for low, high in stored["ranges"])
+        if tuple(stored["traits"]) != TRAITS or len(ranges) != len(TRAITS) or not all(map(_is_whole, rows.values())):
             raise ValueError("not the weights for these traits")
-        return Weights(str(stored["version"]), rows)
+        return Weights(str(stored["version"]), rows, ranges)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Bug(f"The weights of Perspective's attributes cannot be used ({type(error).__name__}).") from error
 
