@@ -61,7 +61,8 @@ MAX_SENTENCES = 100
 """Parts that a text is cut into at most; of more sentences several make one part."""
 
 _VERSION = re.compile(r"@[0-9]{1,4}\Z")
-_SENTENCE_ENDS = re.compile(r"[.!?\u2026\u3002]+[\"'\u201d\u2019)\]]*(?=\s)|\n+")
+# A row of stops is tried from its first alone, or time would be quadratic.
+_SENTENCE_ENDS = re.compile(r"(?<![.!?\u2026\u3002])[.!?\u2026\u3002]++[\"'\u201d\u2019)\]]*+(?=\s)|\n+")
 _FLOOR = 0.003
 _MAX_LOGIT = 8.0
 

@@ -24,7 +24,7 @@ LABELS = {"submit-spam": ("spam", "missed_spam"), "submit-ham": ("fine", "false_
 """What each submission teaches, and as what it is counted."""
 
 MAX_CONTENT_CHARS = 60_000
-"""Of a longer text the beginning is judged; none that a person wrote is so long."""
+"""Of a longer text the beginning is judged, and what is fine so far is unsure."""
 
 _MAX_LINE_CHARS = 500
 _SPAM_FROM = 0.5
@@ -33,7 +33,7 @@ _SPAM_FROM = 0.5
 def verify(parts: Parts, key: str) -> None:
     """Whether a key may be used. Raises as ``caller_of``."""
     with read() as session:
-        caller_of(session, parts, key, PROTOCOL)
+        caller_of(session, parts, key, PROTOCOL, limited=False)
 
 
 def check(parts: Parts, key: str, entry: Entry) -> Check:
@@ -106,7 +106,8 @@ def _checked(session: Session, parts: Parts, caller: Caller, entry: Entry) -> Ch
         return Check.SPAM
     draft, links = _draft(parts, caller.site, entry)
     verdict, signals = judge_unstored(session, parts, caller.site, caller.settings, draft, links)
-    return akismet.check_of(verdict, signals, parts.pipeline.thresholds.get("spam", _SPAM_FROM))
+    found = akismet.check_of(verdict, signals, parts.pipeline.thresholds.get("spam", _SPAM_FROM))
+    return Check.UNSURE if found is Check.FINE and len(entry.content) > MAX_CONTENT_CHARS else found
 
 
 def _draft(parts: Parts, site: Site, entry: Entry) -> tuple[Draft, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from moderation.storage.db import new_id, read
 from moderation.storage.models import Site
 
 MAX_BODY_CHARS = 60_000
+"""Of a longer text the beginning is judged, and what is fine so far waits."""
 
 NOT_SIGNED = "The signature is not of the site's secret and this body."
 
@@ -62,4 +63,5 @@ def moderate(parts: Parts, site: Site, settings: SiteSettings, entry: Entry) -> 
     )
     with read() as session:
         verdict, signals = judge_unstored(session, parts, site, replace(settings, policy="auto"), draft, links)
-    return coral.answer_of(verdict, signals, parts.pipeline.thresholds)
+    answer = coral.answer_of(verdict, signals, parts.pipeline.thresholds)
+    return {"status": coral.HELD} if answer is None and len(entry.html) > MAX_BODY_CHARS else answer

@@ -130,6 +130,11 @@ def test_check_of_what_cannot_be_judged_asks_to_come_back(form: Any) -> None:
         assert HELP not in answer.headers
 
 
+def test_check_of_a_text_that_is_not_read_to_its_end_asks_to_come_back(form: Any) -> None:
+    answer = check(form("comment-check", comment_content=f"{CALM} " * 2_000), b"false")
+    assert answer.headers["X-akismet-recheck-after"] == "120"
+
+
 def test_check_with_the_honeypot_filled_in_is_spam(form: Any) -> None:
     answer = check(form("comment-check", comment_content=CALM, honeypot_field_name="trap", trap="x"), b"true")
     assert answer.headers["X-akismet-pro-tip"] == "discard"

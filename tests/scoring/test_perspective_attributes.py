@@ -1,6 +1,7 @@
 """Perspective's attributes from ours: names, languages, sentences, bounded traits, and how well they agree."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,13 @@ def test_support_languages() -> None:
 )
 def test_cut_a_text_into_sentences(text: str, parts: list[str]) -> None:
     assert [text[start:end] for start, end in perspective.sentences(text)] == parts
+
+
+@pytest.mark.parametrize("piece", [".", ".'", "?\u2019", "\n", ". ", "a.b"])
+def test_cut_a_hostile_text_into_sentences_in_linear_time(piece: str) -> None:
+    began = time.thread_time()
+    assert len(perspective.sentences((piece * 40_000)[:40_000])) <= perspective.MAX_SENTENCES
+    assert time.thread_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

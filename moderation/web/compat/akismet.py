@@ -178,19 +178,13 @@ def _listed(form: Form) -> Response:
     month = _MONTH.fullmatch(fields.get("month", ""))
     order = fields.get("order", "total")
     limit, offset = _number(fields.get("limit"), DEFAULT_SITES), _number(fields.get("offset"), 0)
-    wrong = next(
-        (
-            name
-            for name, bad in {
-                "month": "month" in fields and month is None,
-                "order": order not in ORDERS,
-                "limit": limit is None or not 1 <= limit <= MAX_SITES,
-                "offset": offset is None,
-            }.items()
-            if bad
-        ),
-        None,
-    )
+    sound = {
+        "month": "month" not in fields or month is not None,
+        "order": order in ORDERS,
+        "limit": limit is not None and 1 <= limit <= MAX_SITES,
+        "offset": offset is not None,
+    }
+    wrong = next((name for name, holds in sound.items() if not holds), None)
     if wrong is not None or limit is None or offset is None:
         return _plain(INVALID, help_=f"Invalid value of {wrong}.")
     first = date(int(month[1]), int(month[2]), 1) if month else None
