@@ -33,7 +33,8 @@ from moderation.storage.db import read, write
 PROTOCOL = "perspective"
 
 MAX_ATTRIBUTES = 50
-MAX_LANGUAGES = 20
+MAX_LANGUAGES, MAX_CODE_CHARS = 20, 8
+"""Languages of a request that are looked at, and characters of the first part of a code (RFC 5646, section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _read(parts: Parts, asked: Asked) -> Reading:
     plain = plain_of_html(asked.text) if asked.is_html else None
     body = normalise_body(asked.text if plain is None else plain.text)
     detected = parts.pipeline.language(body)
-    requested = tuple(language.lower().partition("-")[0] for language in asked.languages[:MAX_LANGUAGES])
+    requested = tuple(one.lower().partition("-")[0][:MAX_CODE_CHARS] for one in asked.languages[:MAX_LANGUAGES])
     language = detected if detected != UNKNOWN or not requested else requested[0]
     return Reading(asked.text, plain, body, language, detected, requested)
 

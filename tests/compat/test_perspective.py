@@ -280,7 +280,7 @@ def test_analyze_above_the_rate_is_429(ask: Any, parts: Any) -> None:
 # --- teaching
 
 
-def suggest(client: Any, key: str, text: str, **scores: float) -> Any:
+def suggest(client: Any, key: str, text: str, **scores: float | None) -> Any:
     body = {
         "comment": {"text": text},
         "attributeScores": {name: {"summaryScore": {"value": score}} for name, score in scores.items()},
@@ -303,6 +303,7 @@ def totals(parts: Any) -> list[bool]:
         ({"SEVERE_TOXICITY_EXPERIMENTAL": 0.9, "FLIRTATION": 0}, [False, False, True]),
         ({"SPAM": 1, "TOXICITY": 1}, [False, True, False]),
         ({"INCOHERENT": 1}, [False, False, False]),
+        ({"LIKELY_TO_REJECT": None}, [True, False, False]),
     ],
 )
 def test_suggest_teaches_the_site(client: Any, keys: Keys, parts: Any, scores: Any, taught: list[bool]) -> None:

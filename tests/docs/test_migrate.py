@@ -29,7 +29,7 @@ class Shell:
     """A folder with the command ``moderation`` for the running service, whose site is ``news``."""
 
     def __init__(self, server: LiveServer, folder: Path) -> None:
-        self.server, self.folder = server, folder
+        self.server, self.folder, self.printed = server, folder, ""
         settings = server.app.extensions["moderation"].settings
         commands = folder / "bin"
         commands.mkdir(parents=True)
@@ -61,6 +61,7 @@ class Shell:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        self.printed = done.stdout
         *lines, key = done.stdout.splitlines()
         self.environment |= {"KEY": key.removeprefix("KEY="), "SERVICE": self.server.url}
         return [line for line in lines if not re.match(r"news  |  \w+ = ", line) and line != "news"]
@@ -134,6 +135,8 @@ def test_follow_coral_page_flags_and_teaches(shell: Shell) -> None:
     (shown,) = blocks(MIGRATE / "coral.md", "text")
     phase, analyzed, suggested = shell.run("coral.md")
     assert phase == shown.strip()
+    assert "has_coral_secret = on" in shell.printed
+    assert "5f1d3a7c" not in shell.printed
     assert json.loads(analyzed)["attributeScores"]["TOXICITY"]["summaryScore"]["value"] > 0.5
     assert json.loads(suggested)["clientToken"] == "comment:1"
     assert shell.decisions() == 1

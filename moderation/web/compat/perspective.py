@@ -168,18 +168,16 @@ def _analyzed(caller: Caller, body: bytes) -> dict[str, Any]:
 
 def _suggested(caller: Caller, body: bytes) -> dict[str, Any]:
     given = _SUGGEST(_object(body), "")
-    scores = {
-        name: one["summaryScore"]["value"] for name, one in given.get("attributeScores", {}).items() if _told(one)
-    }
-    if not all(0 <= value <= 1 for value in scores.values()):
+    suggested = {name: _suggestion(one) for name, one in given.get("attributeScores", {}).items()}
+    if not all(value is None or 0 <= value <= 1 for value in suggested.values()):
         raise Refused("Suggested scores must be in the range [0,1].")
-    known = {name: scores.get(name) for name in given.get("attributeScores", {})}
-    found = perspective.suggest(guards.parts(), caller, _asked(given, {}), known)
+    found = perspective.suggest(guards.parts(), caller, _asked(given, {}), suggested)
     return _echoed(given) | _languages(found, "requestedLanguages")
 
 
-def _told(one: Mapping[str, Any]) -> bool:
-    return "value" in one.get("summaryScore", {})
+def _suggestion(one: Mapping[str, Any]) -> float | None:
+    """The score of the whole text; None where parts alone are scored. A 0 may be left out, as Protocol Buffers do."""
+    return float(one["summaryScore"].get("value", 0.0)) if "summaryScore" in one else None
 
 
 def _asked(given: Mapping[str, Any], attributes: Mapping[str, float]) -> Asked:
