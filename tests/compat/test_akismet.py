@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
-from moderation.services import accounts, learning, moderate, sites
+from moderation.services import accounts, learning, moderate, scorers, sites
 from moderation.storage.db import read
 from moderation.storage.models import Comment, KeyUsage, LearnedStep
 from tests.compat.conftest import BLOG, CALM, FRENCH, READER_IP, SPAM, Keys
@@ -156,6 +156,13 @@ def test_check_by_the_sites_rules_and_no_other_sites(form: Any, parts: Any) -> N
     sites.add_rule(parts, CLI, "news", "word", "harbour", "spam")
     answer = check(form("comment-check", comment_content=CALM), b"true")
     assert "X-akismet-pro-tip" not in answer.headers  # a rule's word is not enough to throw a comment away
+
+
+def test_check_asks_no_external_scorer(form: Any, parts: Any) -> None:
+    """One that speaks this very protocol might ask back, and a client waits for a second."""
+    scorers.add_scorer(parts, CLI, "news", "house", "http", "http://127.0.0.1:9/score")
+    answer = check(form("comment-check", comment_content=CALM), b"false")
+    assert "X-akismet-recheck-after" not in answer.headers
 
 
 def test_check_in_the_charset_that_the_form_names(client: Any, keys: Keys, parts: Any) -> None:
