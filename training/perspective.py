@@ -101,7 +101,10 @@ def main() -> None:
     }
     if not all(math.isfinite(value) for row in stored["weights"].values() for value in row):
         raise SystemExit("The weights are not finite.")
-    (attributes.FOLDER / perspective.FILE).write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    rows_of_weights = ",\n".join(f"  {json.dumps(name)}: {row}" for name, row in stored.pop("weights").items())
+    heads = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in stored.items())
+    written = f'{{\n{heads},\n "weights": {{\n{rows_of_weights}\n }}\n}}\n'
+    (attributes.FOLDER / perspective.FILE).write_text(written, encoding="utf-8")
     print(f"{len(seen)} texts; written {perspective.FILE}")
 
 
