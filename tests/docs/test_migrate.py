@@ -119,7 +119,7 @@ def test_follow_perspective_page_answers_with_scores(shell: Shell) -> None:
     answer = json.loads(line)
     assert answer["clientToken"] == "comment-53922"
     toxicity = answer["attributeScores"]["TOXICITY"]
-    assert [(one["begin"], one["end"]) for one in toxicity["spanScores"]] == [(0, 31), (32, 56)]
+    assert [(one["begin"], one["end"]) for one in toxicity["spanScores"]] == [(0, 17), (18, 39)]
     first, second = (one["score"]["value"] for one in toxicity["spanScores"])
     assert first > 2 * second
     assert answer["attributeScores"]["INSULT"]["summaryScore"]["value"] >= 0.2
