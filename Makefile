@@ -37,6 +37,7 @@ pictures: $(VENV)/.for-tests ## Take the pictures of the documentation anew, fro
 train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). A few minutes.
 	$(BIN)/python -m training.train $(ARGS)
 	$(BIN)/python -m training.languages
+	$(BIN)/python -m training.perspective
 
 evaluate: $(VENV)/.for-training ## Measure the shipped model on the held-out data; prints a table. ARGS=--card writes it into the card.
 	$(BIN)/python -m training.evaluate $(ARGS)

@@ -120,6 +120,10 @@ class Vault:
         """16 bytes by which a key is found to be in use already, on whatever site."""
         return self._hash("key", uuid.UUID(int=0), key)
 
+    def text_key(self, site_id: uuid.UUID, text: str) -> bytes:
+        """16 bytes that find a text that a site was taught, and tell nothing of it without the key."""
+        return self._hash("text", site_id, _encode(text))
+
     def avatar_key(self, site_id: uuid.UUID, seed: bytes) -> str:
         """The public name of an avatar: 22 URL-safe characters, from which nobody gets back to ``seed``."""
         return _to_text(self._hash("avatar", site_id, seed))

@@ -71,7 +71,8 @@ def set_(key: str, pairs: Sequence[str], as_json: bool) -> None:
     """Change settings of the site KEY.
 
     'site show KEY' lists the names. 'submit_rate=none' lifts the rate limit; 'name=...' and
-    'origins=https://a.example,https://b.example' change these.
+    'origins=https://a.example,https://b.example' change these. 'coral_secret=...' sets the secret by which Coral signs,
+    'coral_secret=none' takes it away; it is never shown.
     """
     from moderation.services import sites
 
@@ -102,7 +103,7 @@ def _print_site(found: dict[str, Any], as_json: bool) -> None:
         return
     click.echo(f"{found['key']}  {shown(found['name'])}".rstrip())
     click.echo(f"  origins = {', '.join(found['origins']) or '-'}")
-    for name, value in found["settings"].items():
+    for name, value in {**found["settings"], "has_coral_secret": found["has_coral_secret"]}.items():
         click.echo(f"  {name} = {_word(value)}")
 
 

@@ -38,6 +38,9 @@ class SiteSettings:
     report_rate: str = "20/hour"
     vote_rate: str = "60/minute"
     preview_rate: str = "60/minute"
+    akismet: bool = False
+    perspective: bool = False
+    scorer_rate: str = "600/minute"
 
     def decision_policy(self) -> Policy:
         """The part that decides on comments."""

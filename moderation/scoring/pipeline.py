@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from moderation.domain.policy import Signal, Span, is_usable
-from moderation.scoring import attributes, automod, behaviour, foreign, learned, links, repeats, words
+from moderation.scoring import attributes, automod, behaviour, foreign, learned, links, perspective, repeats, words
 from moderation.scoring.automod import Automod
 from moderation.scoring.behaviour import Record
 from moderation.scoring.folding import Folded, fold
@@ -241,6 +241,17 @@ class Pipeline:
             last = _judge(Step(LAST.name, lambda c: LAST.judge(c, said), LAST.cost), case)
             said += [last] if last is not None else []
         return tuple(said)
+
+    def attributes_of(self, candidate: Candidate, names: Collection[str]) -> dict[str, float] | None:
+        """Attributes of Perspective's (``scoring/perspective.py``) that the candidate's language supports.
+
+        None where the trained model cannot judge the text. Raises ``Bug`` where the weights cannot be used.
+        """
+        said = self.signals(candidate, {"attributes"})
+        if not (said and said[0].available):
+            return None
+        language, folded = candidate.language or UNKNOWN, fold(candidate.body)
+        return perspective.scores_of(perspective.shipped(), self._listed, names, language, folded, said[0].scores)
 
     def signals_of_text(self, candidate: Candidate) -> tuple[Signal, ...]:
         """The same of those signals alone that a stored comment can be judged by again."""

@@ -126,12 +126,46 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
     now = parts.clock()
     print_ = fingerprint(draft.body)
     alike, identical, similar = _repeats(session, site.id, print_, draft, now)
+    links = tuple(parts.renderer.links(draft.body_html))
+    candidate = _candidate(session, parts, site, settings, draft, links, identical, similar)
+    asked = scorers_of_site(session, site)
+    signals = (*parts.pipeline.signals(candidate), *(unanswered(scorer) for scorer in asked))
+    verdict = decide(signals, settings.decision_policy())
+    return Judged(verdict, signals, print_, alike, parts.pipeline.version, asked)
+
+
+def judge_unstored(
+    session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft, links: Sequence[str]
+) -> tuple[Verdict, tuple[Signal, ...]]:
+    """Judge a text that is not a comment here and is not kept: by everything on this machine, and by the site's rules.
+
+    External scorers are not asked, so that the answer is quick and nobody is asked in a circle. The draft needs no
+    HTML, since ``links`` are given.
+    """
+    now = parts.clock()
+    _, identical, similar = _repeats(session, site.id, fingerprint(draft.body), draft, now)
+    candidate = _candidate(session, parts, site, settings, draft, links, identical, similar)
+    signals = parts.pipeline.signals(candidate)
+    return decide(signals, settings.decision_policy()), signals
+
+
+def _candidate(
+    session: Session,
+    parts: Parts,
+    site: Site,
+    settings: SiteSettings,
+    draft: Draft,
+    links: Sequence[str],
+    identical: Sequence[Earlier],
+    similar: Sequence[Earlier],
+) -> Candidate:
+    now = parts.clock()
     ruled = rules_of_site(session, site)
-    candidate = Candidate(
+    return Candidate(
         body=draft.body,
         author_name=draft.author_name,
         author_url=draft.author_url,
-        links=tuple(parts.renderer.links(draft.body_html)),
+        links=links,
         email_domain=draft.email_domain,
         filled_in_ms=draft.filled_in_ms,
         honeypot=draft.honeypot,
@@ -149,10 +183,6 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
         is_edited=draft.is_edited,
         reports=draft.reports,
     )
-    asked = scorers_of_site(session, site)
-    signals = (*parts.pipeline.signals(candidate), *(unanswered(scorer) for scorer in asked))
-    verdict = decide(signals, settings.decision_policy())
-    return Judged(verdict, signals, print_, alike, parts.pipeline.version, asked)
 
 
 def _record(session: Session, site_id: uuid.UUID, author_id: uuid.UUID | None, now: datetime) -> Record | None:

@@ -285,23 +285,63 @@ def teach(parts: Parts, actor: Actor, site_key: str, text: str, label: str) -> d
     return show(parts, actor, site_key)
 
 
-def teach_text(
-    session: Session, parts: Parts, site: Site, text: str, label: str, author_url: str | None = None
-) -> None:
+def teach_text(session: Session, parts: Parts, site: Site, text: str, label: str) -> None:
     """The same in the caller's transaction, who has made sure that its caller may teach. Raises ``Invalid``."""
+    body = _checked_text(text, label)
+    links = parts.renderer.links(parts.renderer.html(body))
+    book = _Book.open(session, parts, site.id)
+    if book is not None:
+        features = _features_of_text(session, parts, site, body, None, links)
+        book.add(book.before, Label(LABELS.index(label)), features)
+        book.close()
+
+
+def teach_anew(
+    session: Session,
+    parts: Parts,
+    site: Site,
+    text: str,
+    label: str,
+    author_url: str | None = None,
+    links: Sequence[str] = (),
+) -> bool:
+    """Teach by a text that may have been taught before: what it had taught so is taken back, where it is still known.
+
+    The same label again changes nothing. In the caller's transaction, as ``teach_text``; returns whether anything was
+    learned. Of the text a keyed hash is stored besides, by which it is found again.
+    """
+    body = _checked_text(text, label)
+    book = _Book.open(session, parts, site.id)
+    if book is None:
+        return False
+    key, wanted = uuid.UUID(bytes=parts.vault.text_key(site.id, body)), Label(LABELS.index(label))
+    old = log.last_step_of_text(session, site.id, key)
+    model = book.before
+    if old is not None and old.sign > 0:
+        if old.label == wanted:
+            return False
+        model = model.after([book.take_back(old, key)])
+    book.add(model, wanted, _features_of_text(session, parts, site, body, author_url, links), decision_id=key)
+    book.close()
+    return True
+
+
+def _checked_text(text: str, label: str) -> str:
     body = normalise_body(text)
     if label not in LABELS:
         raise Invalid({"label": [f"It is one of: {', '.join(LABELS)}."]})
     if not body or len(body) > MAX_TEXT_CHARS:
         raise Invalid({"text": [f"It has {len(body)} characters; 1 to {MAX_TEXT_CHARS} are allowed."]})
-    links = tuple(parts.renderer.links(parts.renderer.html(body)))
+    return body
+
+
+def _features_of_text(
+    session: Session, parts: Parts, site: Site, body: str, author_url: str | None, links: Sequence[str]
+) -> Features:
+    """What a text teaches from that is no comment."""
     ruled = rules_of_site(session, site)
     candidate = Candidate(body=body, author_url=author_url, links=links, rules=ruled.rules, automod=ruled.automod)
-    said = parts.pipeline.signals(candidate)
-    book = _Book.open(session, parts, site.id)
-    if book is not None:
-        book.add(book.before, Label(LABELS.index(label)), learned.features_of(fold(body), links, author_url, said))
-        book.close()
+    return learned.features_of(fold(body), links, author_url, parts.pipeline.signals(candidate))
 
 
 # --- looking, taking along, starting anew --------------------------------------------------------------------------

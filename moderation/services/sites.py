@@ -18,10 +18,13 @@ from moderation.domain.site import changed_settings, site_settings
 from moderation.domain.text import normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.words import RuleRow, validate_rule
+from moderation.services import site_secrets
 from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
+from moderation.services.site_secrets import CORAL
 from moderation.storage import audit, rules, sites
+from moderation.storage import site_secrets as secrets_of
 from moderation.storage.db import read, write
 from moderation.storage.models import RULE_ACTIONS, RULE_KINDS, Rule, Site, Thread
 
@@ -32,6 +35,8 @@ MAX_ORIGINS = 50
 MAX_NAME_CHARS = 200
 MAX_TITLE_CHARS = 500
 MAX_NOTE_CHARS = 500
+
+CORAL_SECRET = "coral_secret"  # noqa: S105 (the name of a setting)
 
 MATCHES = ("folded", "exact")
 MAX_RULES = {"pattern": 200}
@@ -56,11 +61,12 @@ def add_site(
     actor.require_everywhere(Role.ADMIN)
     if not _KEY.fullmatch(key):
         raise Invalid({"key": ["Use 1 to 64 of a-z, 0-9 and '-', beginning with a letter or digit."]})
+    plain, secret = _apart(settings or {})
     site = Site(
         key=key,
         name=_name(name),
         origins=_origins(origins),
-        settings=changed_settings({}, settings or {}),
+        settings=changed_settings({}, plain),
         version=1,
         created_at=parts.clock(),
     )
@@ -69,7 +75,9 @@ def add_site(
         if reserved is not None and reserved.known is not None:
             return reserved.known
         sites.add_site(session, site)
-        answer = _shown_site(site)
+        if secret is not None:
+            site_secrets.change_secret(session, parts, site, CORAL, secret)
+        answer = _shown_site(session, site)
         settle(session, parts, reserved, answer)
         audit_line(
             parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings}
@@ -82,13 +90,14 @@ def list_sites(parts: Parts, actor: Actor, *, limit: int = 50, cursor: str | Non
     after = id_after(cursor)
     with read() as session:
         rows = sites.list_sites(session, actor.sites, limit + 1, after)
-        return page(rows, limit, _shown_site, lambda site: site.id.hex)
+        with_coral = secrets_of.sites_with(session, [row.id for row in rows], CORAL)
+        return page(rows, limit, lambda site: _shown(site, site.id in with_coral), lambda site: site.id.hex)
 
 
 def show_site(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
     """One site with all its settings, those left at their defaults too. Raises ``NotFound``."""
     with read() as session:
-        return _shown_site(site_for(session, actor, site_key, Role.VIEWER))
+        return _shown_site(session, site_for(session, actor, site_key, Role.VIEWER))
 
 
 def change_site(
@@ -108,15 +117,18 @@ def change_site(
         site = site_for(session, actor, site_key, Role.ADMIN, for_change=True)
         if expected_version is not None and site.version != expected_version:
             raise Conflict("The site, or one of its rules, was changed since you saw it. Nothing was saved.")
-        values = _checked_site(site, name, origins, settings)
+        plain, secret = (settings, None) if settings is None else _apart(settings)
+        values = _checked_site(site, name, origins, plain)
+        has_new_secret = secret is not None and site_secrets.change_secret(session, parts, site, CORAL, secret)
         changed = {column: value for column, value in values.items() if getattr(site, column) != value}
-        if not changed:
-            return _shown_site(site)
-        before = {column: getattr(site, column) for column in changed}
-        sites.change_site(session, site.id, changed)
-        session.refresh(site)
-        audit_line(parts, session, actor, site, "site.change", "site", site.key, {"before": before, "after": changed})
-        return _shown_site(site)
+        if changed:
+            facts = {"before": {column: getattr(site, column) for column in changed}, "after": changed}
+            sites.change_site(session, site.id, changed)
+            session.refresh(site)
+            audit_line(parts, session, actor, site, "site.change", "site", site.key, facts)
+        if has_new_secret:
+            audit_line(parts, session, actor, site, "site.secret", "site", site.key, {"name": CORAL})
+        return _shown_site(session, site)
 
 
 def list_threads(
@@ -371,13 +383,25 @@ def _rule_facts(rule: Rule) -> dict[str, Any]:
     return facts | {name: value for name, value in options.items() if value}
 
 
-def _shown_site(site: Site) -> dict[str, Any]:
+def _apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The settings that are kept as they are, and the secret among them, which is kept elsewhere."""
+    plain = dict(settings)
+    secret = plain.pop(CORAL_SECRET, None)
+    return plain, None if secret is None else str(secret)
+
+
+def _shown_site(session: Session, site: Site) -> dict[str, Any]:
+    return _shown(site, bool(secrets_of.sites_with(session, [site.id], CORAL)))
+
+
+def _shown(site: Site, has_coral_secret: bool) -> dict[str, Any]:
     return {
         "id": site.id,
         "key": site.key,
         "name": site.name,
         "origins": list(site.origins),
         "settings": asdict(site_settings(site.settings)),
+        "has_coral_secret": has_coral_secret,
         "version": site.version,
         "created_at": site.created_at,
     }

@@ -34,6 +34,8 @@ _AFTER = select(_steps).where(_OF_SITE, _steps.c.seq > bindparam("after"), _step
 _AFTER = _AFTER.order_by(_steps.c.seq)
 _IDS: Any = bindparam("ids", expanding=True)
 _OF_COMMENTS = select(_steps).where(_steps.c.comment_id.in_(_IDS), _OF_SITE).order_by(_steps.c.comment_id, _steps.c.seq)
+_OF_TEXT = select(_steps).where(_OF_SITE, _steps.c.decision_id == bindparam("key"), _steps.c.comment_id.is_(None))
+_OF_TEXT = _OF_TEXT.order_by(_steps.c.seq.desc()).limit(1)
 _SAID = select(_signals.c.comment_id, _signals.c.name, _signals.c.weight, _signals.c.available)
 _SAID = _SAID.where(_signals.c.comment_id.in_(_IDS))
 _ADD = insert(_steps)
@@ -75,6 +77,11 @@ def steps_after(session: Session, site_id: uuid.UUID, after: int, upto: int) -> 
 def steps_of_comments(session: Session, site_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> Sequence[Any]:
     """The steps that comments of the site taught, those of one comment together and in their order."""
     return session.execute(_OF_COMMENTS, {"of": site_id, "ids": list(ids)}).all()
+
+
+def last_step_of_text(session: Session, site_id: uuid.UUID, key: uuid.UUID) -> Any:
+    """The last step that a text without a comment taught under this key; None where there is none (any more)."""
+    return session.execute(_OF_TEXT, {"of": site_id, "key": key}).first()
 
 
 def said_of(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Any]]:

@@ -32,6 +32,7 @@ from moderation.storage.types import BigKey, Id, Json, Utc
 
 ROLES = ("viewer", "moderator", "admin", "scorer")
 REPORT_REASONS = ("spam", "abuse", "off_topic", "illegal", "other")
+SECRETS = ("coral",)
 RULE_KINDS = ("word", "pattern", "domain", "author", "network", "allow")
 RULE_ACTIONS = ("score", "hold", "spam")
 LIST_ACTIONS = (*RULE_ACTIONS, "allow")
@@ -587,6 +588,35 @@ class Token(Base):
     __table_args__ = (_one_of("role", ROLES), _at_most("name", 100))
 
 
+class KeyUsage(Base):
+    """What a scorer's token was used for by Akismet's protocol in a month. ``blog``: one of the site's origins, or
+    empty for all others; no other address that a caller names is kept.
+    """
+
+    __tablename__ = "key_usage"
+    token_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True)
+    month: Mapped[date] = mapped_column(Date, primary_key=True)
+    blog: Mapped[str] = mapped_column(String(300), primary_key=True)
+    calls: Mapped[int] = mapped_column(BigInteger, default=0)
+    spam: Mapped[int] = mapped_column(BigInteger, default=0)
+    ham: Mapped[int] = mapped_column(BigInteger, default=0)
+    missed_spam: Mapped[int] = mapped_column(BigInteger, default=0)
+    false_positives: Mapped[int] = mapped_column(BigInteger, default=0)
+    __table_args__ = (_at_most("blog", 300),)
+
+
+class SiteSecret(Base):
+    """A secret that a site shares with somebody, sealed; ``name`` says with whom."""
+
+    __tablename__ = "site_secrets"
+    id: Mapped[uuid.UUID] = _key()
+    site_id: Mapped[uuid.UUID] = _site()
+    name: Mapped[str] = mapped_column(String(20))
+    secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    __table_args__ = (UniqueConstraint("site_id", "name"), _one_of("name", SECRETS))
+
+
 class Endpoint(Base):
     """Where a site wants to be told. Secrets are sealed; the previous one signs too until ``previous_until``."""
 
@@ -873,7 +903,9 @@ class LearnedModel(Base):
 
 
 class LearnedStep(Base):
-    """One decision learned or taken back, as ``scoring.learned.Step``. Without a comment where a text was taught."""
+    """One decision learned or taken back, as ``scoring.learned.Step``. Without a comment where a text was taught;
+    ``decision_id`` is then a keyed hash of it, so that it can be taught otherwise.
+    """
 
     __tablename__ = "learned_steps"
     site_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True)
@@ -897,6 +929,14 @@ class LearnedStep(Base):
         CheckConstraint("sign IN (-1, 1)", name="sign"),
         CheckConstraint("label >= 0 AND label <= 2", name="label"),
         Index("ix_learned_steps_comment", "comment_id", "seq"),
+        Index(
+            "ix_learned_steps_text",
+            "site_id",
+            "decision_id",
+            "seq",
+            sqlite_where=text("comment_id IS NULL"),
+            postgresql_where=text("comment_id IS NULL"),
+        ),
     )
 
 

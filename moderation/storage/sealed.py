@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from moderation.storage.models import Comment, Endpoint, Mailbox, ScorerRow, SignOnKey, Subscription
+from moderation.storage.models import Comment, Endpoint, Mailbox, ScorerRow, SignOnKey, SiteSecret, Subscription
 
 COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("comments", "email_sealed"): Comment.email_sealed,
@@ -21,6 +21,7 @@ COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("sign_on_keys", "key_sealed"): SignOnKey.key_sealed,
     ("subscriptions", "email_sealed"): Subscription.email_sealed,
     ("mailboxes", "email_sealed"): Mailbox.email_sealed,
+    ("site_secrets", "secret_sealed"): SiteSecret.secret_sealed,
 }
 """Every sealed column that lasts, by the names that are part of its associated data."""
 

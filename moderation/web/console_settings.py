@@ -26,6 +26,8 @@ MEANINGS = {
     "sso": "Whether readers can, or have to, be logged in at the site: single sign-on.",
     "erase_texts": "Whether to erase a person removes their texts too. Off: these stay, under the name [deleted].",
     "reply_notices": "Whether readers can ask to be told of replies by mail, where the service sends mail.",
+    "akismet": "Whether programs with a token of the role scorer can ask and teach by Akismet’s protocol.",
+    "perspective": "Whether they can by the protocol of the Perspective API.",
     "max_chars": "Longest comment, in characters.",
     "max_depth": "How deep answers to answers are nested. Deeper ones hang on the deepest level.",
     "edit_window_s": "Seconds in which authors may change or delete their comment. 0: never.",
@@ -35,6 +37,7 @@ MEANINGS = {
     "report_rate": "How many reports may come from one network address.",
     "vote_rate": "How many votes may come from one network address.",
     "preview_rate": "How many previews one network address may ask for.",
+    "scorer_rate": "How many questions one token of the role scorer may ask, over all of these protocols.",
 }
 """What each setting means, in a sentence."""
 
@@ -42,6 +45,7 @@ GROUPS = {
     "What becomes of a comment": ("policy", "approve_below", "spam_from", "auto_spam", "learning"),
     "Writing": ("open_threads", "require_email", "sso", "max_chars", "max_depth", "edit_window_s"),
     "Readers": ("votes", "reports", "reply_notices", "erase_texts"),
+    "Programs that ask for scores": ("akismet", "perspective", "scorer_rate"),
     "How often": ("submit_rate", "report_rate", "vote_rate", "preview_rate"),
 }
 """In which order they are shown; one that is not named here comes last."""

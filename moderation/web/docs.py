@@ -214,7 +214,9 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
 
 
 def _statuses(path: str, operation: dict[str, Any], notes: dict[str, Any]) -> set[int]:
-    """The problems that follow from the kind of a call."""
+    """The problems that follow from the kind of a call; none where it speaks another protocol."""
+    if notes.get("x-protocol"):
+        return set()
     follows: list[tuple[Any, set[int]]] = [
         (True, {500}),
         ("{" in path, {404}),

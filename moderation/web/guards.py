@@ -35,10 +35,14 @@ LARGER_BODIES = {
     "rules": 4_194_304,
     "console.put_words": 4_194_304,
     "console.put_automod": 1_048_576,
+    "akismet": 262_144,
+    "perspective": 1_048_576,
+    "coral": 262_144,
 }
 """Bytes, by blueprint or endpoint: the demo's receiver takes webhooks, which hold a comment's text and its HTML; lists
-of words have up to 100,000 entries; a form writes what is not ASCII in three bytes a byte. Who sends a list, or a form,
-is known before the body is parsed."""
+of words have up to 100,000 entries; a form writes what is not ASCII in three bytes a byte; a form of Akismet's has all
+that a server knows of a request; Perspective takes a context of a megabyte. Who sends a list, a form or a context is
+known before the body is parsed."""
 
 CORS_MAX_AGE_S = 600
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

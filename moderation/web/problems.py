@@ -1,7 +1,7 @@
 """Every error as an answer: RFC 9457 for programs, a small page for people. The one place that maps errors to HTTP."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -66,8 +66,13 @@ class Problem(Schema):
     )
 
 
-def install(app: Flask) -> None:
-    """Answer every error of this application."""
+Dialect = Callable[[int, str], Response]
+"""How another protocol words an error: from its status and our words."""
+
+
+def install(app: Flask, dialects: Mapping[str, Dialect]) -> None:
+    """Answer every error of this application; below the paths of ``dialects`` in the form of their protocols."""
+    app.extensions["dialects"] = dict(dialects)
     app.register_error_handler(ModerationError, of_ours)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(HTTPException, of_http)
@@ -118,7 +123,13 @@ def problem(
     errors: Mapping[str, list[str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error answer in the shape that this address speaks: a problem document, or a page."""
+    """An error answer in the shape that this address speaks: a problem document, a page, or another protocol's."""
+    dialects: dict[str, Dialect] = current_app.extensions["dialects"]
+    for prefix, dialect in dialects.items():
+        if request.path.startswith(prefix):
+            answer = dialect(status, detail or _phrase(status))
+            answer.headers.update(headers or {})
+            return answer
     kind, title = _KINDS.get(status, (f"http-{status}", _phrase(status)))
     if is_for_people():
         page = render_template("problem.html", title=title, detail=detail or title, request_id=g.get("request_id", ""))

@@ -37,13 +37,23 @@ from moderation.web import (
     rules_api,
     widget,
 )
+from moderation.web.compat import akismet, coral, perspective
 from moderation.web.demo import views as demo_views
 
 CALLS = (
     *(public_api, feeds, fragments, forms, receipts),
-    *(queue_api, learned_api, rules_api, privacy_api, admin_api, health),
+    *(queue_api, learned_api, rules_api, privacy_api, admin_api, akismet, perspective, coral, health),
 )
 """Rooms of documented calls, in the order of the document."""
+
+DIALECTS = {
+    "/1.1/": akismet.error,
+    "/1.2/": akismet.error,
+    "/v1alpha1/": perspective.error,
+    "/$discovery/": perspective.error,
+    "/coral/": coral.error,
+}
+"""Where errors are worded as other protocols word them."""
 
 
 def install(app: Flask) -> None:
@@ -56,7 +66,7 @@ def install(app: Flask) -> None:
     logs.install(app, parts.settings)
     health.install(app)
     guards.install(app, parts.settings)
-    problems.install(app)
+    problems.install(app, DIALECTS)
     api = docs.make_api(app)
     for room in CALLS:
         docs.register(api, room.calls)

@@ -1038,7 +1038,11 @@ def _setting(name: str, default: Any) -> fields.Field[Any]:
 
 
 SiteSettingsIn = Request.from_dict(
-    {name: _setting(name, value) for name, value in asdict(SiteSettings()).items()}, name="SiteSettingsIn"
+    {
+        **{name: _setting(name, value) for name, value in asdict(SiteSettings()).items()},
+        "coral_secret": Line(most=200, note="Signs Coral's requests; `none` takes it away. Never shown again."),
+    },
+    name="SiteSettingsIn",
 )
 
 
@@ -1073,6 +1077,7 @@ class SiteOut(Schema):
     name = fields.String(required=True)
     origins = fields.List(fields.String(), required=True)
     settings = fields.Nested(SiteSettingsOut, required=True)
+    has_coral_secret = fields.Boolean(required=True)
     version = fields.Integer()
     created_at = Time(required=True)
 

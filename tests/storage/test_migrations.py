@@ -35,3 +35,25 @@ def test_migrate_down_and_up_keeps_comments_and_forgets_old_bands(app, parts, cl
             row.scores == {} and row.forces is None
             for row in connection.execute(sa.select(SignalRow.scores, SignalRow.forces))
         )
+
+
+def test_migrate_away_from_other_protocols_and_back_keeps_what_was_learned(app, parts) -> None:
+    from moderation.domain.actor import CLI
+    from moderation.services import learning
+
+    make_people(parts)
+    learning.teach(parts, CLI, "news", "Seven herbs", "spam")
+    engine = app.extensions["sqlalchemy"].engine
+    before = ScriptDirectory.from_config(schema._config()).get_revision("0010").down_revision
+    try:
+        with engine.connect() as connection, connection.begin():
+            command.downgrade(schema._config(connection), before)
+        with engine.connect() as connection:
+            assert not {"key_usage", "site_secrets"} & set(sa.inspect(connection).get_table_names())
+            connection.rollback()
+    finally:
+        schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert schema.differences(connection) == []
+        connection.rollback()
+    assert learning.show(parts, CLI, "news")["decisions"] == 1
