@@ -632,7 +632,8 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
     /* -- the form -- */
 
     function buildForm() {
-      const known = me.get();
+      const reader = Boolean(set.sso);
+      const known = reader ? {} : me.get();
       const started = performance.now();
       let resume = draft.get();
       let parent = null; // {id, name} of the comment that is answered
@@ -671,18 +672,23 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         make("p", { class: "hint" }, `${T("privacy")} ${T("required")}`, star()),
         fields.body.node,
         shownPreview,
-        make("div", { class: "pair" }, fields.name.node, fields.email.node),
+        reader ? make("bdi", { class: "name", part: "reader" }, set.ssoName) : null,
+        make("div", { class: "pair", hidden: reader }, fields.name.node, fields.email.node),
         notifyRow,
-        fields.url.node,
+        reader ? null : fields.url.node,
         make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: trap.id }, T("website")), trap),
-        rememberRow,
+        reader ? null : rememberRow,
         alertBox,
         make("div", { class: "acts" }, send, quiet(T("preview"), preview)),
       );
       node.addEventListener("keydown", (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) node.requestSubmit();
       });
-      for (const name of ["name", "email", "url"]) fields[name].input.value = resume[name] || known[name] || "";
+      for (const name of ["name", "email", "url"]) fields[name].input.value = (!reader && resume[name]) || known[name] || "";
+      if (reader) {
+        fields.name.input.value = set.ssoName || "…";
+        fields.email.input.required = false;
+      } else if (set.ssoLogin) node.replaceChildren(make("a", { part: "login", href: new URL(set.ssoLogin, location).href }, T("title")));
       fields.body.input.value = resume.body || "";
       remember.checked = Boolean(known.email);
       notify.checked = Boolean(resume.notify);
@@ -697,7 +703,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
       }
 
       function offerNotices() {
-        notifyRow.hidden = !("notify" in set && fields.email.input.value.trim());
+        notifyRow.hidden = !("notify" in set && (reader || fields.email.input.value.trim()));
       }
 
       function typed(event) {
@@ -722,8 +728,8 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
 
       function payload(now) {
         const token = me.get().token;
-        const author = { name: now.name, email: now.email, url: now.url || null };
-        if (token) author.token = token;
+        const author = reader ? { sso: set.sso } : { name: now.name, email: now.email, url: now.url || null };
+        if (token && !reader) author.token = token;
         const filled = Math.round(performance.now() - started);
         const context = { filled_in_ms: filled, website_confirm: trap.value };
         const consent = wantsNotices() ? { notify: true } : {};
@@ -877,8 +883,8 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
 
   /** What a node asks for: where that changes, it is filled anew. */
   const signOf = (node) => {
-    const { moderationSite, moderationCount, thread, lang } = node.dataset;
-    return JSON.stringify([moderationSite, moderationCount, thread || location.pathname, lang]);
+    const { moderationSite, moderationCount, thread, lang, sso } = node.dataset;
+    return JSON.stringify([moderationSite, moderationCount, thread || location.pathname, lang, Boolean(sso)]);
   };
 
   function start() {
@@ -901,7 +907,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
   };
 
   window.moderationEmbed = { mount };
-  const names = ["data-moderation-site", "data-moderation-count", "data-thread", "data-lang"];
+  const names = ["data-moderation-site", "data-moderation-count", "data-thread", "data-lang", "data-sso"];
   new MutationObserver(soon).observe(document, { childList: true, subtree: true, attributeFilter: names });
   start();
 })();

@@ -1,10 +1,15 @@
 """The widget on other people's pages: languages, looks, single-page applications, sheets that reach for everything."""
 
+import html
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
+from moderation.domain.actor import CLI
+from moderation.services import sign_on
 from tests.pages.widget.conftest import KEY, Host, field, fill, focused, send
 from tests.pages.widget.test_texts import LANGUAGES, words
 
@@ -229,3 +234,38 @@ def test_open_link_to_a_comment_some_pages_away_goes_there(host: Host, open_page
     assert page.get_by_text("Root 4").count() == 0
     page.evaluate(f"location.hash = 'comment-{ids[1]}'")
     page.locator(f"#comment-{ids[1]} > article:focus").wait_for()
+
+
+def test_reader_who_is_logged_in_writes_without_name_and_address_and_others_are_led_to_the_log_in(
+    host: Host, open_page: Callable[..., Any]
+) -> None:
+    """The site's token says who it is; the page may change it, and the form follows."""
+    host.change(sso="required")
+    secret = host.in_app(lambda parts: sign_on.add_key(parts, CLI, "news"))["secret"]
+    user = {"id": "7", "username": "Ana <b>Ledger</b>", "email": "ana@ledger.example"}
+    token = jwt.encode({"alg": "HS256"}, {"user": user, "exp": 4_102_444_800}, OctKey.import_key(secret))
+    shown = html.escape(user["username"], quote=True)
+    page = open_page()
+    page.goto(host.write("/in", widget(f'data-sso="{token}" data-sso-name="{shown}"') + SCRIPT))
+    field(page, "Comment").fill("Written by one who is logged in.")
+    assert page.get_by_text(user["username"], exact=True).is_visible()
+    assert not field(page, "Name").is_visible()
+    assert not field(page, "Email").is_visible()
+    send(page)
+    page.get_by_text("Your comment is waiting for a moderator.").wait_for()
+    assert page.locator(".own .name").inner_text() == user["username"]
+    (item,) = host.waiting()
+    assert (item["author"]["name"], item["author"]["known"]) == (user["username"], True)
+    field(page, "Comment").fill("Written before the log-in ended.")
+    page.evaluate("document.querySelector('[data-sso]').dataset.sso = 'old.old.old'")
+    send(page)
+    page.get_by_text("Your text is kept here.").wait_for()
+    page.evaluate("delete document.querySelector('[data-sso]').dataset.sso")
+    field(page, "Name").wait_for()
+    assert field(page, "Comment").input_value() == "Written before the log-in ended."
+    page.goto(host.write("/out", widget('data-sso-login="/log-in?then=article"') + SCRIPT))
+    link = page.get_by_role("link", name="Leave a Reply")
+    link.wait_for()
+    assert link.get_attribute("href") == f"{host.origin}/log-in?then=article"
+    assert field(page, "Comment").count() == 0
+    assert [one for one in page.complaints if "401" not in one] == []

@@ -92,7 +92,7 @@ def test_send_with_wish_for_notices_says_so_and_keeps_the_receipt(host: Host, op
     field(page, "Email").fill("ana@example.org")
     wish.check()
     send(page)
-    receipt = page.get_by_role("link", name="Your receipt")
+    receipt = page.get_by_role("link", name="withdraw")
     receipt.wait_for()
     assert receipt.get_attribute("href") == f"{host.live.url}/receipts/a"
     page.reload()
