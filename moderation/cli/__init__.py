@@ -17,6 +17,7 @@ from moderation.cli import (
     scorers,
     scoring,
     sites,
+    transfer,
     upkeep,
     webhooks,
 )
@@ -49,6 +50,8 @@ for command in (
     scoring.score,
     rescoring.rescore,
     rescoring.regroup,
+    transfer.import_,
+    transfer.export,
     upkeep.keys,
     upkeep.audit,
     upkeep.check,

@@ -1,0 +1,76 @@
+"""A file read in pieces, gzip undone, with limits on what it may become."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from moderation.errors import Malformed, TooLarge
+
+CHUNK_BYTES = 65_536
+
+MAX_BYTES = 16 * 2**30
+"""Most bytes of a file after unpacking."""
+
+MAX_RATIO = 200
+"""Most bytes that one byte of a gzip file may become, once it has become ``RATIO_FROM``. Comments become some ten."""
+
+RATIO_FROM = 64 * 2**20
+
+MAX_LINE_BYTES = 1_000_000
+"""Longest line of a file of lines; it has one comment."""
+
+_GZIP = b"\x1f\x8b"
+
+
+class File:
+    """The bytes of a file. ``done`` of its ``size`` bytes on the disk have been read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self.done = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes in pieces, unpacked. Raises ``Malformed`` for broken gzip, ``TooLarge`` for what grows too far."""
+        total = 0
+        with self.path.open("rb") as raw, _unpacked(raw) as file:
+            while chunk := _read(file):
+                total += len(chunk)
+                self.done = raw.tell()
+                self._check(total)
+                yield chunk
+        self.done = self.size
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines with their numbers, from 1, without their ends. Raises ``Malformed`` for one that is too long."""
+        number, rest = 1, b""
+        for chunk in self.chunks():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield number, line
+                number += 1
+            if len(rest) > MAX_LINE_BYTES:
+                raise Malformed(f"Line {number} is longer than {MAX_LINE_BYTES:,} bytes.")
+        if rest:
+            yield number, rest
+
+    def _check(self, total: int) -> None:
+        if total > MAX_BYTES:
+            raise TooLarge(f"The file has more than {MAX_BYTES // 2**30} GB.")
+        if total > RATIO_FROM and total > MAX_RATIO * max(self.size, 1):
+            raise TooLarge(f"The file grows more than {MAX_RATIO} times when it is unpacked, as no comments do.")
+
+
+def _unpacked(raw: IO[bytes]) -> IO[bytes]:
+    is_packed = raw.read(2) == _GZIP
+    raw.seek(0)
+    return gzip.GzipFile(fileobj=raw) if is_packed else raw  # type: ignore[return-value]
+
+
+def _read(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(CHUNK_BYTES)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise Malformed("The gzip file is broken or cut off.") from None
