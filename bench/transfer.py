@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WORDS = "the council voted on tuesday to keep a night ferry because readers wrote that it is how they come home".split()
+WORDS = ["the", "council", "voted", "to", "keep", "a", "night", "ferry", "because", "readers", "wrote", "that", "home"]
 START = datetime(2015, 1, 1, tzinfo=UTC)
 PER_PAGE = 100
 EXPORTS = ("jsonl", "wordpress", "csv")
@@ -76,7 +76,9 @@ def comments(count: int, chars: int) -> Iterator[Made]:
 def wordpress(path: Path, count: int, chars: int) -> None:
     """A WXR file."""
     with path.open("w", encoding="utf-8") as file:
-        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel>\n')
+        file.write(
+            '<?xml version="1.0" encoding="UTF-8"?>\n<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel>\n'
+        )
         file.write("<wp:wxr_version>1.2</wp:wxr_version><wp:base_blog_url>https://blog.example</wp:base_blog_url>\n")
         page = -1
         for one in comments(count, chars):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from moderation.domain.comment import State
+from moderation.errors import Malformed
 from moderation.formats.files import File
 from moderation.formats.records import Faulty, Item, LeftOut, Markup, Page, Record, Repaired
 from moderation.formats.spool import Spool
@@ -46,7 +47,7 @@ class Disqus:
                 if item is not None:
                     yield item
             if not state.is_disqus:
-                yield Faulty(1, "it is no Disqus export: its first element is not disqus")
+                raise Malformed("It is no Disqus export: its first element is not 'disqus'.")
 
 
 def _name(namespace: str | None, local: str) -> str:

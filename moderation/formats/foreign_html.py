@@ -33,6 +33,7 @@ _CLOSED_BY_THEMSELVES = {"p": frozenset({"p"}), "li": frozenset({"li"}), "tr": f
 
 _URL = re.compile(r"(https?://[^\s<>]+)")
 _NOT_BARE = re.compile(r"""[()*`\\\[\]]|(?<![^\W_])_|_(?![^\W_])|[.,;:!?'"]$""")
+_TROUBLE = re.compile(r"[*`\\\[\]]|(?<![^\W_])_|_(?![^\W_])")
 _BLANK = re.compile(r"[ \t\r\n\f]+")
 _GAP = re.compile(r"[ \t]*\n[ \t]*\n\s*")
 _LINE_END = re.compile(r"[ \t]*\n[ \t]*")
@@ -219,7 +220,7 @@ def _guarded(block: str) -> str:
     return _LINE_START.sub(lambda found: f"{found[1] or ''}{found[3] or ''}\\{found[2] or found[4]}", block)
 
 
-def _inline(children: Sequence["_Node | str"], lines: bool) -> str:
+def _inline(children: Sequence["_Node | str"], lines: bool, *, in_link: bool = False) -> str:
     """The inline Markdown of some children, with a new line for each line break."""
     pieces: list[str] = []
     run: list[str] = []
@@ -230,32 +231,31 @@ def _inline(children: Sequence["_Node | str"], lines: bool) -> str:
             run.append(text.removeprefix("\n") if after_break else text)
             after_break = False
             continue
-        pieces.append(_escaped("".join(run)))
+        pieces.append(_escaped("".join(run), in_link))
         run = []
         after_break = child.tag == "br"
-        pieces.append(_element(child, lines))
-    pieces.append(_escaped("".join(run)))
+        pieces.append(_element(child, lines, in_link))
+    pieces.append(_escaped("".join(run), in_link))
     return "".join(_joined(pieces))
 
 
-def _element(node: _Node, lines: bool) -> str:
+def _element(node: _Node, lines: bool, in_link: bool) -> str:
     if node.tag == "br":
         return "\n"
     if node.tag == "img":
         return f" {node.target} "
     if node.tag in _CODE:
         return _code(_BLANK.sub(" ", _raw_text(node)))
-    inner = _inline(node.children, lines)
+    is_link = node.tag == "a" and bool(node.target) and not in_link
+    inner = _inline(node.children, lines, in_link=in_link or is_link)
     if node.tag in _STRONG:
         return _around(inner, "**")
     if node.tag in _EM:
         return _around(inner, "*")
-    return _link(node, inner)
+    return _link(node, inner) if is_link else inner
 
 
 def _link(node: _Node, inner: str) -> str:
-    if not node.target:
-        return inner
     shown = _raw_text(node).strip()
     if shown in {node.target, node.target.removesuffix("/")} and not _needs_brackets(node.target):
         return node.target
@@ -286,8 +286,10 @@ def _around(inner: str, mark: str) -> str:
 
 def _around_one(block: str, mark: str) -> str:
     core = block.strip()
-    if not core or core.startswith("*") or core.endswith("*"):
+    if not core:
         return block
+    if mark == "*" and "*" in {core[0], core[-1]}:
+        mark = "_"
     start = len(block) - len(block.lstrip())
     return f"{block[:start]}{mark}{core}{mark}{block[start + len(core) :]}"
 
@@ -296,21 +298,31 @@ def _joined(pieces: Sequence[str]) -> Iterator[str]:
     """The pieces, but for emphasis that Markdown would not see where a letter touches its mark."""
     solid = [piece for piece in pieces if piece]
     for i, piece in enumerate(solid):
-        mark = re.match(r"\*+", piece)
+        mark = re.match(r"\*\*?|_", piece)
         if mark and piece.endswith(mark[0]) and len(piece) > 2 * len(mark[0]):
             inner = piece[len(mark[0]) : -len(mark[0])]
             before, after = solid[i - 1][-1:] if i else "", solid[i + 1][:1] if i + 1 < len(solid) else ""
-            if (before.isalnum() and not inner[0].isalnum()) or (after.isalnum() and not inner[-1].isalnum()):
+            stuck = before.isalnum() or after.isalnum() if mark[0] == "_" else False
+            if stuck or (before.isalnum() and not inner[0].isalnum()) or (after.isalnum() and not inner[-1].isalnum()):
                 yield inner
                 continue
         yield piece
 
 
-def _escaped(text: str) -> str:
-    """Text without any meaning in Markdown; addresses stay, since they become links."""
-    return "".join(
-        piece if i % 2 else _SPECIAL.sub(_escape, piece) for i, piece in enumerate(_URL.split(text)) if piece
-    )
+def _escaped(text: str, in_link: bool) -> str:
+    """Text without any meaning in Markdown; addresses become links, unless they stand in one."""
+    if in_link:
+        return _SPECIAL.sub(_escape, text)
+    return "".join(_bare(piece) if i % 2 else _SPECIAL.sub(_escape, piece) for i, piece in enumerate(_URL.split(text)))
+
+
+def _bare(url: str) -> str:
+    """An address in the text, in brackets where Markdown would see emphasis in it."""
+    if not _TROUBLE.search(url):
+        return url
+    core = url.rstrip(".,;:!?'\"")
+    core = core[:-1] if core.endswith(")") and core.count("(") < core.count(")") else core
+    return f"<{core}>{_SPECIAL.sub(_escape, url[len(core) :])}" if safe_url(core) else _SPECIAL.sub(_escape, url)
 
 
 def _escape(found: re.Match[str]) -> str:

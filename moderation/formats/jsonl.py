@@ -14,6 +14,7 @@ import orjson
 from moderation.domain.comment import State
 from moderation.domain.policy import ATTRIBUTES
 from moderation.domain.times import rfc3339, rfc3339_or_none
+from moderation.errors import Malformed
 from moderation.formats.files import File
 from moderation.formats.records import Faulty, Item, Markup, OwnComment, OwnThread, Page, PageOnly, Record
 from moderation.formats.values import rfc3339_time
@@ -52,11 +53,13 @@ class JsonLines:
             if is_first:
                 is_first = False
                 if not _is_ours(line):
-                    yield Faulty(number, f"it is no export of ours: the first line does not name '{FORMAT}'")
+                    raise Malformed(
+                        f"It is no export of ours: its first line does not name '{FORMAT}', version {VERSION}."
+                    )
             elif line.strip():
                 yield _item(number, line)
         if is_first:
-            yield Faulty(1, "the file is empty")
+            raise Malformed("The file is empty.")
 
 
 def _is_ours(line: bytes) -> bool:
@@ -138,8 +141,8 @@ def _values(data: dict[str, Any], author: dict[str, Any]) -> dict[str, Any]:
         "decided_at": _time(data, "decided_at"),
         "risk": _share(data, "risk"),
         "scores": {name: None if value is None else _share(scores, name) for name, value in scores.items()},
-        "reasons": reasons[:MAX_REASONS],
-        "scorer_version": _text(data, "scorer")[:MAX_REASON_CHARS],
+        "reasons": [reason.replace("\0", "") for reason in reasons[:MAX_REASONS]],
+        "scorer_version": _text(data, "scorer")[:MAX_REASON_CHARS].replace("\0", ""),
     }
 
 

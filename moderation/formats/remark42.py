@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from moderation.domain.comment import State
+from moderation.errors import Malformed
 from moderation.formats.files import File
 from moderation.formats.records import Faulty, Item, Markup, Page, Record
 from moderation.formats.values import rfc3339_time
@@ -42,7 +43,7 @@ class Remark42:
                 yield Faulty(number, "it is not one JSON object in UTF-8")
             elif is_first and "locator" not in data:
                 if data.get("version", 0) not in {0, 1}:
-                    yield Faulty(number, "it is a backup of a version of Remark42 that is not known")
+                    raise Malformed(f"Line {number}: it is a backup of a version that is not known.")
                 self._closed = _closed(data)
             else:
                 yield _item(number, data, self._closed)

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from xml.sax.saxutils import escape
 
 from moderation.domain.comment import State
+from moderation.errors import Malformed
 from moderation.formats.files import File
 from moderation.formats.records import Faulty, Item, LeftOut, Markup, OwnComment, OwnThread, Page, Record, Repaired
 from moderation.formats.values import sql_time, whole
@@ -75,7 +76,7 @@ class WordPress:
             if item is not None:
                 yield item
         if not state.is_wxr:
-            yield Faulty(1, "it is no WordPress export: it has no element of WordPress' in it")
+            raise Malformed("It is no WordPress export: there is no element of WordPress' in it.")
 
 
 def _name(namespace: str | None, local: str) -> str:
