@@ -40,7 +40,7 @@ def export_comments(
     with_emails: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Hand a site's comments to ``put``, piece by piece, in one of ``KINDS``; how many comments were read.
+    """Hand a site's comments to ``put``, piece by piece, in one of ``KINDS``; how many there were of those it carries.
 
     ``progress`` is told one for each of them. Raises ``NotFound``, ``Forbidden``, ``Invalid`` for another kind.
     """
@@ -55,7 +55,7 @@ def export_comments(
     def counted(comments: Iterator[OwnComment]) -> Iterator[OwnComment]:
         nonlocal count
         for comment in comments:
-            count += 1
+            count += kind != "wordpress" or carried(comment.state)
             progress(1)
             yield comment
 
