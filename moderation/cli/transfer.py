@@ -41,7 +41,7 @@ one_site_option = click.option("--site", "site_key", required=True, metavar="KEY
 def import_(
     kind: str, file: Path, site_key: str, dry_run: bool, lenient: bool, how: str, origin: str, as_json: bool
 ) -> None:
-    """Take over the comments of FILE, which may be packed by gzip.
+    """Take over the comments of FILE, which may be packed by gzip, but for Isso's.
 
     States, times, replies and votes are kept; addresses are sealed. Stopped at any moment, run it again: it goes on.
     What is there already stays as it is, and a second import of a file adds nothing. Nobody is told of it.

@@ -42,7 +42,7 @@ class Disqus:
         """The posts in the order of the file. Raises ``Malformed`` for what is no such XML."""
         with Spool() as threads:
             state = _State(threads)
-            for event in xml_events(self._file, _name, _WANTED, lenient=self._lenient):
+            for event in xml_events(self._file, _name, _WANTED, {"message"}, lenient=self._lenient):
                 item = event if isinstance(event, Repaired) else state.take(event)
                 if item is not None:
                     yield item

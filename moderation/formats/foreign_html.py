@@ -286,7 +286,8 @@ def _around(inner: str, mark: str) -> str:
 
 def _around_one(block: str, mark: str) -> str:
     core = block.strip()
-    if not core:
+    is_so_already = core.startswith(mark) and core.endswith(mark) and (mark == "**" or not core.startswith("**"))
+    if not core or is_so_already:
         return block
     if mark == "*" and "*" in {core[0], core[-1]}:
         mark = "_"

@@ -40,6 +40,7 @@ _OF_COMMENT = "id author author_email author_url author_IP date date_gmt content
 _COMMENT_FIELDS = frozenset(f"wp:comment_{name}" for name in _OF_COMMENT.split())
 _META = frozenset({"wp:meta_key", "wp:meta_value"})
 _WANTED = _OF_PAGE | _COMMENT_FIELDS | _META | {"wp:base_blog_url", "wp:base_site_url"}
+_LONG = frozenset({"wp:comment_content", "wp:meta_value"})
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -67,7 +68,7 @@ class WordPress:
     def items(self) -> Iterator[Item]:
         """The comments in the order of the file. Raises ``Malformed`` for what is no WXR."""
         state = _State()
-        for event in xml_events(self._file, _name, _WANTED, lenient=self._lenient):
+        for event in xml_events(self._file, _name, _WANTED, _LONG, lenient=self._lenient):
             if isinstance(event, Repaired):
                 yield event
                 continue

@@ -8,7 +8,6 @@ import codecs
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler
@@ -23,7 +22,13 @@ from moderation.formats.records import Repaired
 MAX_FIELD_CHARS = 200_000
 """Kept of one element's text; ten times the longest comment that is stored, so that what was cut is too long anyway."""
 
+MAX_SHORT_CHARS = 5_000
+"""The same of an element that is no text of a comment."""
+
 MAX_DEPTH = 64
+MAX_NAMES, MAX_NAME_CHARS = 2_000, 200
+"""Different names of elements, attributes and prefixes, and the length of one: the parser remembers them all."""
+
 MAX_QUIET_BYTES = 4 * 2**20
 """Most bytes of one tag or comment."""
 
@@ -55,13 +60,16 @@ class End:
 Event = Start | End | Repaired
 
 
-def xml_events(file: File, name_of: NameOf, wanted: Collection[str], *, lenient: bool = False) -> Iterator[Event]:
-    """The events of a file. ``wanted`` are the short names of the elements whose text is kept.
+def xml_events(
+    file: File, name_of: NameOf, wanted: Collection[str], long: Collection[str], *, lenient: bool = False
+) -> Iterator[Event]:
+    """The events of a file. ``wanted`` are the short names of the elements whose text is kept, ``long`` those of them
+    that hold the text of a comment.
 
     ``lenient`` takes out control characters and bytes that are not UTF-8, which programs let into their exports, and
     tells of it. Raises ``Malformed`` with the line for what is not well-formed, has a DTD, or is too deep.
     """
-    handler = _Handler(lru_cache(maxsize=1_000)(name_of), frozenset(wanted))
+    handler = _Handler(name_of, {name: MAX_FIELD_CHARS if name in long else MAX_SHORT_CHARS for name in wanted})
     parser = create_parser(1, forbid_dtd=True)
     parser.setContentHandler(handler)
     handler.setDocumentLocator(parser)  # which feeding, unlike parsing whole files, leaves out
@@ -92,13 +100,14 @@ def _at(line: int, fault: str) -> Malformed:
 @dataclass
 class _Handler(ContentHandler):
     name_of: NameOf
-    wanted: frozenset[str]
+    wanted: Mapping[str, int]
     events: list[Event] = field(default_factory=list)
     quiet: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
         self._locator: Any = None
+        self._names: dict[tuple[str | None, str], str] = {}
         self._open: list[tuple[list[str] | None, str]] = []
         self._kept = 0
 
@@ -118,16 +127,16 @@ class _Handler(ContentHandler):
         self.quiet = 0
         if len(self._open) == MAX_DEPTH:
             raise _at(self.line(), f"elements are more than {MAX_DEPTH} deep")
-        short = self.name_of(*name)
+        short = self._short(name)
         self._open.append(([] if short in self.wanted else None, short))
         self._kept = 0
-        given = {self.name_of(*key): value for key, value in attrs.items()} if len(attrs) else {}
+        given = {self._short(key): value for key, value in attrs.items()} if len(attrs) else {}
         self.events.append(Start(self.line(), short, given))
 
     def characters(self, content: str) -> None:
         self.quiet = 0
         text = self._open[-1][0] if self._open else None
-        if text is not None and self._kept <= MAX_FIELD_CHARS:
+        if text is not None and self._kept <= self.wanted[self._open[-1][1]]:
             text.append(content)
             self._kept += len(content)
 
@@ -135,6 +144,17 @@ class _Handler(ContentHandler):
         self.quiet = 0
         text, short = self._open.pop()
         self.events.append(End(self.line(), short, "".join(text or ())))
+
+    def startPrefixMapping(self, prefix: str | None, uri: str | None) -> None:  # noqa: N802
+        self._short((None, f"xmlns:{prefix}"))
+
+    def _short(self, name: tuple[str | None, str]) -> str:
+        short = self._names.get(name)
+        if short is None:
+            if len(self._names) == MAX_NAMES or len(name[1]) > MAX_NAME_CHARS:
+                raise _at(self.line(), "it has too many names of elements, or one that is too long")
+            short = self._names[name] = self.name_of(*name)
+        return short
 
     def processingInstruction(self, target: str, data: str) -> None:  # noqa: N802
         self.quiet = 0

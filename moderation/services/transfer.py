@@ -53,6 +53,9 @@ from moderation.storage.transfer import Placed
 BATCH = 200
 """Comments a transaction, so that no reader's comment waits long for the writer's place."""
 
+BATCH_CHARS = 2_000_000
+"""Characters a batch, so that memory stays small whatever is in a file."""
+
 MAX_DEPTH = 100
 """Replies upon replies; a deeper one becomes the sibling of its parent. People do not go past 20."""
 
@@ -179,7 +182,7 @@ def import_comments(
     reading = _reading(kind, path, lenient)
     with Spool() as seen:
         job = _Import(parts, actor, site, kind, origin, ThreadKey(how), dry_run, seen)
-        for batch in _batches(_sound(reading, lenient), BATCH):
+        for batch in _batches(_sound(reading, lenient)):
             job.origin = origin or reading.origin  # it stands at the top of a file, if at all
             _take(job, batch)
             progress((passes - 1 + _share(reading)) / passes)
@@ -215,15 +218,24 @@ def _sound(reading: Reading, lenient: bool) -> Iterator[Item]:
         yield item
 
 
-def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
+    chars = 0
     for item in items:
         batch.append(item)
-        if len(batch) == size:
+        chars += _weight(item)
+        if len(batch) == BATCH or chars > BATCH_CHARS:
             yield batch
-            batch = []
+            batch, chars = [], 0
     if batch:
         yield batch
+
+
+def _weight(item: Item) -> int:
+    if not isinstance(item, Record):
+        return 0
+    texts = (item.text, item.source or "", item.name, item.email, item.website, item.ip, item.id, item.parent or "")
+    return sum(map(len, texts)) + len(item.page.title) + len(item.page.url)
 
 
 def _short(text: str) -> str:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from moderation.domain.actor import CLI, Actor, Role
 from moderation.errors import Forbidden, Malformed, NotFound, TooLarge
 from moderation.formats import files, xml_events
-from moderation.services import moderate, transfer
+from moderation.services import moderate, rescore, transfer
 from moderation.storage import audit
 from moderation.storage.db import read
 from moderation.storage.models import AuditLine, Comment, DailyCount, Event, Imported, LearnedStep, Thread
@@ -438,6 +438,30 @@ def test_import_xml_bombs_are_refused_at_once(take) -> None:
 def test_import_samples_of_others_are_read(take, name, kind) -> None:
     report = take(kind, Path(os.environ["HOSTILE_FIXTURES"], "imports", name))
     assert sum(report["added"].values()) >= 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<rss>" + "".join(f"<a{n}/>" for n in range(3_000)) + "</rss>",
+        "<rss>" + "".join(f'<a b{n}="1"/>' for n in range(3_000)) + "</rss>",
+        "<rss>" + "".join(f'<a xmlns:p{n}="u"/>' for n in range(3_000)) + "</rss>",
+        f"<{'a' * 300}/>",
+    ],
+    ids=["elements", "attributes", "prefixes", "length"],
+)
+def test_import_names_that_fill_the_memory_are_refused(take, content) -> None:
+    with pytest.raises(Malformed, match="names"):
+        take("wordpress", content)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_import_is_judged_by_rescore_and_grouped_by_regroup(take, parts, rows, kind) -> None:
+    total = sum(count for state, count in take(kind)["added"].items() if state != "deleted")
+    take("remark42", remark(1, orig="Long. " * 3_000))
+    assert rescore.rescore(parts, CLI, "news", apply=True)["applied"]["stored"] == total + 1
+    assert all(row.scorer_version for row in rows().values() if row.state != "deleted")
+    assert rescore.regroup(parts, CLI, "news")["comments"] == total + 1
 
 
 def test_import_gzip_bomb_is_refused(take, monkeypatch) -> None:
