@@ -1,4 +1,4 @@
-"""Measure moving comments in and out: comments a second, and how much memory it takes at most.
+"""Measure moving comments in and out: comments a second of CPU, and how much memory it takes at most.
 
     python bench/transfer.py [--format wordpress|disqus|isso|remark42|jsonl] [--comments 20000] [--chars 400]
                              [--database-url URL] [--dry-run] [--no-export]
@@ -153,18 +153,19 @@ MAKERS = {"wordpress": wordpress, "disqus": disqus, "isso": isso, "remark42": re
 
 
 def run(home: Path, *arguments: str, output: Path | None = None) -> float:
-    """Run ``moderation`` in a process of its own; prints how long it took and how much memory, returns the seconds."""
+    """Run ``moderation`` in a process of its own; prints time, time of the processor and memory, returns the second."""
     environment = {**os.environ, "MODERATION_HOME": str(home)}
     code = "import sys; from moderation.cli import main; sys.argv[0] = 'moderation'; main()"
     begun = time.monotonic()
     with (output or home / "printed").open("w") as file:
         process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, stdout=file)
         _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begun
+    seconds, cpu = time.monotonic() - begun, usage.ru_utime + usage.ru_stime
     if status:
         sys.exit(f"moderation {' '.join(arguments)} failed")
-    print(f"  {' '.join(arguments[:2]):20} {seconds:8.1f} s   peak {usage.ru_maxrss / 1024:6.0f} MB", flush=True)
-    return seconds
+    what = " ".join(arguments[:2])
+    print(f"  {what:20} {seconds:7.1f} s, {cpu:6.1f} s of CPU, peak {usage.ru_maxrss / 1024:.0f} MB", flush=True)
+    return cpu
 
 
 def main() -> None:
@@ -191,17 +192,18 @@ def main() -> None:
             run(home, "export", "jsonl", "--site", "old", "--output", str(file))
             run(home, "site", "add", "new", "--origin", "https://blog.example")
         print(f"{given.comments} comments in {file.stat().st_size / 1e6:.1f} MB of {given.format}")
+        bare = run(home, "site", "list")
         into = ["import", given.format, str(file), "--site", "new"]
-        seconds = run(home, *into, *(["--dry-run"] if given.dry_run else []))
-        print(f"  {given.comments / seconds:.0f} comments/s in")
+        seconds = run(home, *into, *(["--dry-run"] if given.dry_run else [])) - bare
+        print(f"  {given.comments / seconds:.0f} comments a second of CPU in")
         if given.dry_run:
             return
-        seconds = run(home, *into)
-        print(f"  {given.comments / seconds:.0f} comments/s that were there already")
+        seconds = run(home, *into) - bare
+        print(f"  {given.comments / seconds:.0f} comments a second of CPU that were there already")
         for kind in () if given.no_export else EXPORTS:
-            seconds = run(home, "export", kind, "--site", "new", output=Path(folder) / "out")
+            seconds = run(home, "export", kind, "--site", "new", output=Path(folder) / "out") - bare
             size = (Path(folder) / "out").stat().st_size
-            print(f"  {given.comments / seconds:.0f} comments/s out, {size / 1e6:.1f} MB of {kind}")
+            print(f"  {given.comments / seconds:.0f} comments a second of CPU out, {size / 1e6:.1f} MB of {kind}")
 
 
 if __name__ == "__main__":

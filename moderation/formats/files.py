@@ -14,7 +14,7 @@ MAX_BYTES = 16 * 2**30
 """Most bytes of a file after unpacking."""
 
 MAX_RATIO = 200
-"""Most bytes that one byte of a gzip file may become, once it has become ``RATIO_FROM``. Comments become some ten."""
+"""Most bytes that one byte of a gzip file may become, once it has become ``RATIO_FROM``. Its most is 1,032 (zlib)."""
 
 RATIO_FROM = 64 * 2**20
 

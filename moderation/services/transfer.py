@@ -57,7 +57,7 @@ BATCH_CHARS = 2_000_000
 """Characters a batch, so that memory stays small whatever is in a file."""
 
 MAX_DEPTH = 100
-"""Replies upon replies; a deeper one becomes the sibling of its parent. People do not go past 20."""
+"""Replies upon replies; a deeper one becomes the sibling of its parent."""
 
 LINES_SHOWN = 10
 MAX_VOTES = 1_000_000_000
@@ -183,7 +183,7 @@ def import_comments(
     with Spool() as seen:
         job = _Import(parts, actor, site, kind, origin, ThreadKey(how), dry_run, seen)
         for batch in _batches(_sound(reading, lenient)):
-            job.origin = origin or reading.origin  # it stands at the top of a file, if at all
+            job.origin = job.origin or reading.origin  # it stands at the top of a file, if at all
             _take(job, batch)
             progress((passes - 1 + _share(reading)) / passes)
         waiting = None if dry_run else _settle_parents(job)
