@@ -19,7 +19,7 @@ MAX_RATIO = 200
 RATIO_FROM = 64 * 2**20
 
 MAX_LINE_BYTES = 1_000_000
-"""Longest line of a file of lines; it has one comment."""
+"""Longest line of a file of lines, unless it says otherwise; it has one comment."""
 
 _GZIP = b"\x1f\x8b"
 
@@ -43,18 +43,21 @@ class File:
                 yield chunk
         self.done = self.size
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines with their numbers, from 1, without their ends. Raises ``Malformed`` for one that is too long."""
-        number, rest = 1, b""
+    def lines(self, most: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
+        """The lines with their numbers, from 1, without their ends. Raises ``Malformed`` for one of over ``most``."""
+        number, length = 1, 0
+        begun: list[bytes] = []
         for chunk in self.chunks():
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield number, line
-                number += 1
-            if len(rest) > MAX_LINE_BYTES:
-                raise Malformed(f"Line {number} is longer than {MAX_LINE_BYTES:,} bytes.")
-        if rest:
-            yield number, rest
+            *whole, rest = chunk.split(b"\n")
+            for end in whole:
+                yield number, b"".join((*begun, end))
+                number, length, begun = number + 1, 0, []
+            begun.append(rest)
+            length += len(rest)
+            if length > most:
+                raise Malformed(f"Line {number} is longer than {most:,} bytes.")
+        if length:
+            yield number, b"".join(begun)
 
     def _check(self, total: int) -> None:
         if total > MAX_BYTES:

@@ -1,6 +1,6 @@
 """What a foreign file says of pages and comments, and what we say of ours: the shapes between formats and services."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,7 +35,8 @@ class Record:
     """One comment of a file. ``line``: where it begins (or, in a database, its row).
 
     Nothing in it is checked but ``created_at``, which is aware. ``source`` is our own Markdown, where an export of
-    ours carries it beside ``text``. ``values`` are further columns that only our own format knows.
+    ours carries it beside ``text``. Our own format alone has ``values``, further columns, and ``history``, the rows of
+    other tables by their names; both are checked.
     """
 
     line: int
@@ -54,6 +55,8 @@ class Record:
     votes: int = 0
     source: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    history_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class OwnThread:
 
 @dataclass(frozen=True, slots=True)
 class OwnComment:
-    """One of our comments, to be written. ``email`` only where it was asked for."""
+    """One of our comments, to be written. ``email`` only where it was asked for, ``history`` where it is carried."""
 
     id: str
     thread: OwnThread
@@ -142,3 +145,5 @@ class OwnComment:
     scores: Mapping[str, float | None]
     reasons: tuple[str, ...]
     scorer_version: str
+    version: int
+    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)

@@ -78,7 +78,9 @@ def _pieces(
 ) -> Iterator[str]:
     match kind:
         case "jsonl":
-            yield from write_jsonl(source.threads(), counted(source.comments()), with_emails=source.with_emails)
+            yield from write_jsonl(
+                source.threads(), counted(source.comments(whole=True)), with_emails=source.with_emails
+            )
         case "csv":
             yield from write_csv(counted(source.comments()), with_emails=source.with_emails)
         case _:
@@ -104,10 +106,12 @@ class _Source:
         """All threads, by id."""
         return map(_thread, transfer.all_threads(self._session, self.site.id))
 
-    def comments(self) -> Iterator[OwnComment]:
-        """All comments, by id."""
-        for row in transfer.comments_by_site(self._session, self.site.id):
-            yield self._comment(row, self._thread_of(row.thread_id))
+    def comments(self, *, whole: bool = False) -> Iterator[OwnComment]:
+        """All comments, by id; ``whole``: with their history."""
+        for page in transfer.comments_by_site(self._session, self.site.id):
+            histories = transfer.histories(self._session, [row.id for row in page]) if whole else {}
+            for row in page:
+                yield self._comment(row, self._thread_of(row.thread_id), histories.get(row.id))
 
     def comments_by_thread(self) -> Iterator[OwnComment]:
         """All comments, by thread and id."""
@@ -134,7 +138,7 @@ class _Source:
                 self._kept.popitem(last=False)
         return self._kept[thread_id]
 
-    def _comment(self, row: Any, thread: OwnThread) -> OwnComment:
+    def _comment(self, row: Any, thread: OwnThread, history: Any = None) -> OwnComment:
         return OwnComment(
             id=str(row.id),
             thread=thread,
@@ -156,6 +160,8 @@ class _Source:
             scores=row.scores,
             reasons=tuple(row.reasons),
             scorer_version=row.scorer_version,
+            version=row.version,
+            history=history or {},
         )
 
     def _email(self, row: Any) -> str | None:

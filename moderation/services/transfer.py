@@ -130,6 +130,7 @@ class _Ready:
     page: Page
     author_id: uuid.UUID
     values: dict[str, Any]
+    history: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(slots=True)
@@ -235,7 +236,7 @@ def _weight(item: Item) -> int:
     if not isinstance(item, Record):
         return 0
     texts = (item.text, item.source or "", item.name, item.email, item.website, item.ip, item.id, item.parent or "")
-    return sum(map(len, texts)) + len(item.page.title) + len(item.page.url)
+    return sum(map(len, texts)) + len(item.page.title) + len(item.page.url) + item.history_bytes
 
 
 def _short(text: str) -> str:
@@ -323,7 +324,7 @@ def _ready(job: _Import, record: Record, known: Mapping[str, Placed], ids: Mappi
     if values is None:
         return None
     parent = _short(record.parent) if record.parent else None
-    return _Ready(record.line, source_id, parent, key, record.page, own.author, values)
+    return _Ready(record.line, source_id, parent, key, record.page, own.author, values, record.history)
 
 
 def _count_known(job: _Import, record: Record, before: Placed) -> None:
@@ -360,7 +361,7 @@ def _values(job: _Import, record: Record, ids: _Ids) -> dict[str, Any] | None:
         "risk": 0.0,
         "scores": {},
         "scorer_version": "",
-        "reports": 0,
+        "reports": len(record.history.get("reports", ())),
         "editable_until": at,
         "created_at": at,
         "decided_at": None,
@@ -562,12 +563,24 @@ def _add(
         author = {"id": one.author_id, "site_id": job.site.id, "name": name, "created_at": at}
         authors.setdefault(one.author_id, author | {"approved": 0, "rejected": 0, "spam": 0})
     transfer.add_rows(session, list(authors.values()), comments, imported)
+    transfer.add_histories(session, _histories(ready))
     states = [State(row["state"]) for row in comments]
     moved = [(row["author_id"], None, state) for row, state in zip(comments, states, strict=True)]
     stored.count_for_authors(session, moved)
     public = [row["id"] for row, state in zip(comments, states, strict=True) if state is State.APPROVED]
     stored.refresh_shown_of(session, dict.fromkeys(public, State.PENDING))
     return [state.value for state in states]
+
+
+def _histories(ready: Sequence[_Ready]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of other tables that comments bring, each with its comment; their ids are new, in their order."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in transfer.HISTORY}
+    for one in ready:
+        of = {"site_id": one.values["site_id"], "comment_id": one.values["id"]}
+        for name, brought in one.history.items():
+            ids = [{} if name == "signals" else {"id": new_id()} for _ in brought]
+            rows[name] += [{**row, **own, **of} for row, own in zip(brought, ids, strict=True)]
+    return rows
 
 
 def _place(job: _Import, one: _Ready, thread_id: uuid.UUID, parent: Placed | None) -> tuple[Placed, str | None]:

@@ -1,6 +1,7 @@
 """Queries of what moves comments in and out: what is there already, many rows at once, and pages of everything."""
 
 import hashlib
+import secrets
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,8 +13,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from moderation.storage.db import is_postgres, new_id
-from moderation.storage.models import Author, Comment, Imported, Thread
+from moderation.storage.models import (
+    Author,
+    Comment,
+    Decision,
+    Imported,
+    Report,
+    Revision,
+    SignalRow,
+    Thread,
+)
 
+_READER_BYTES = 16
 PAGE = 500
 """Rows read at once of everything."""
 
@@ -168,12 +179,45 @@ def _chunks(ids: Sequence[uuid.UUID]) -> Iterable[Sequence[uuid.UUID]]:
     return (ids[i : i + PAGE] for i in range(0, len(ids), PAGE))
 
 
+HISTORY: dict[str, tuple[Table, tuple[str, ...], int]] = {
+    "signals": (
+        cast("Table", SignalRow.__table__),
+        ("name", "weight", "available", "evidence", "scores", "forces"),
+        200,
+    ),
+    "decisions": (
+        cast("Table", Decision.__table__),
+        (
+            *("action", "from_state", "to_state", "reason", "note", "risk", "version", "waited_s"),
+            *("actor_kind", "actor_id", "actor_name", "created_at", "undone_at", "undone_by"),
+        ),
+        500,
+    ),
+    "revisions": (cast("Table", Revision.__table__), ("body", "state", "created_at"), 200),
+    "reports": (cast("Table", Report.__table__), ("reason", "detail", "created_at"), 1_000),
+}
+"""What belongs to a comment in other tables and means something in another database, too: table, columns, and how many
+of the newest are read of one comment."""
+
+
+def add_histories(session: Session, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Store rows of the tables of ``HISTORY``, each with its site and comment. Who reported is nobody known."""
+    for name, (table, _, _) in HISTORY.items():
+        own = (
+            [{"reader_key": secrets.token_bytes(_READER_BYTES), **row} for row in rows[name]]
+            if name == "reports"
+            else rows[name]
+        )
+        if own:
+            session.execute(insert(table), list(own))
+
+
 # --- out ------------------------------------------------------------------------------------------------------------
 
 _OUT = (
     *("id", "thread_id", "parent_id", "author_id", "author_name", "author_url", "author_proven", "email_sealed"),
     *("ip_network", "body", "body_html", "state", "created_at", "edited_at", "decided_at", "votes", "risk"),
-    *("scores", "reasons", "scorer_version"),
+    *("scores", "reasons", "scorer_version", "version"),
 )
 _WHOLE = select(*(_comments.c[name] for name in _OUT))
 _TREE = select(_comments.c.id, _comments.c.parent_id, _comments.c.state)
@@ -181,9 +225,21 @@ _THREAD = select(*(_threads.c[name] for name in ("id", "key", "url", "title", "o
 _FIRST = uuid.UUID(int=0)
 
 
+def histories(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, list[dict[str, Any]]]]:
+    """What was said, decided, typed before and reported of each comment: rows by the name of their table, in order."""
+    found: dict[uuid.UUID, dict[str, list[dict[str, Any]]]] = {one: {name: [] for name in HISTORY} for one in ids}
+    for name, (table, columns, _) in HISTORY.items():
+        order = [table.c.name] if name == "signals" else [table.c.created_at, table.c.id]
+        statement = select(table.c.comment_id, *(table.c[column] for column in columns))
+        statement = statement.where(table.c.comment_id.in_(_IDS)).order_by(*order)
+        for row in session.execute(statement, {"ids": list(ids)}):
+            found[row.comment_id][name].append(dict(zip(columns, row[1:], strict=True)))
+    return {one: {name: rows[-HISTORY[name][2] :] for name, rows in of.items()} for one, of in found.items()}
+
+
 def all_threads(session: Session, site_id: uuid.UUID) -> Iterator[Row[Any]]:
     """Every thread of a site, by id."""
-    return _pages(session, _THREAD.where(_threads.c.site_id == site_id), _threads.c.id)
+    return _rows(session, _THREAD.where(_threads.c.site_id == site_id), _threads.c.id)
 
 
 def threads_by_id(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Row[Any]]:
@@ -191,19 +247,19 @@ def threads_by_id(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUI
     return {row.id: row for row in session.execute(_THREAD.where(_threads.c.id.in_(_IDS)), {"ids": list(ids)})}
 
 
-def comments_by_site(session: Session, site_id: uuid.UUID) -> Iterator[Row[Any]]:
-    """Every comment of a site, whole, by id."""
+def comments_by_site(session: Session, site_id: uuid.UUID) -> Iterator[Sequence[Row[Any]]]:
+    """Every comment of a site, whole, by id, in pages."""
     return _pages(session, _WHOLE.where(_comments.c.site_id == site_id), _comments.c.id)
 
 
 def comments_by_thread(session: Session, thread_id: uuid.UUID) -> Iterator[Row[Any]]:
     """Every comment of a thread, whole, by id."""
-    return _pages(session, _WHOLE.where(_comments.c.thread_id == thread_id), _comments.c.id)
+    return _rows(session, _WHOLE.where(_comments.c.thread_id == thread_id), _comments.c.id)
 
 
 def tree_of_thread(session: Session, thread_id: uuid.UUID) -> Iterator[Row[Any]]:
     """``(id, parent_id, state)`` of every comment of a thread, by id."""
-    return _pages(session, _TREE.where(_comments.c.thread_id == thread_id), _comments.c.id)
+    return _rows(session, _TREE.where(_comments.c.thread_id == thread_id), _comments.c.id)
 
 
 def count_comments(session: Session, site_id: uuid.UUID) -> int:
@@ -211,12 +267,17 @@ def count_comments(session: Session, site_id: uuid.UUID) -> int:
     return session.scalar(select(func.count()).select_from(_comments).where(_comments.c.site_id == site_id)) or 0
 
 
-def _pages(session: Session, statement: Any, column: Any) -> Iterator[Row[Any]]:
+def _rows(session: Session, statement: Any, column: Any) -> Iterator[Row[Any]]:
+    for page in _pages(session, statement, column):
+        yield from page
+
+
+def _pages(session: Session, statement: Any, column: Any) -> Iterator[Sequence[Row[Any]]]:
     """All rows in short statements, by the primary key: memory and each statement's time stay small."""
     statement = statement.where(column > bindparam("after", type_=column.type)).order_by(column).limit(PAGE)
     after = _FIRST
     while rows := session.execute(statement, {"after": after}).all():
-        yield from rows
+        yield rows
         after = rows[-1].id
         if len(rows) < PAGE:
             return

@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 
 from moderation.domain.actor import CLI, Actor, Role
 from moderation.domain.comment import State
-from moderation.errors import Forbidden, NotFound
+from moderation.errors import Forbidden, Malformed, NotFound
+from moderation.formats import jsonl
 from moderation.formats.csv import COLUMNS, plain_cell
 from moderation.formats.wordpress import content_of
 from moderation.services import export as service
 from moderation.services import moderate, transfer
-from moderation.services.submit import Client, Submission, delete_comment, edit_comment, submit_comment
+from moderation.services.submit import Client, Submission, delete_comment, edit_comment, report_comment, submit_comment
+from moderation.storage import models
 from moderation.storage.db import read
-from moderation.storage.models import AuditLine, Comment, Thread
+from moderation.storage.models import AuditLine, Comment, Decision, Report, Revision, SignalRow, Thread
 
 WP = {"wp": "http://wordpress.org/export/1.2/", "dsq": "http://www.disqus.com/"}
 CLIENT = Client("203.0.113.7", "Mozilla/5.0")
@@ -62,6 +64,7 @@ def fill(parts, texts=HOSTILE):
     moderate.decide(parts, CLI, deeper["id"], "approve")
     edit_comment(parts, "news", made[1]["id"], made[1]["edit_token"], "Edited: ]]>", CLIENT)
     delete_comment(parts, "news", reply["id"], reply["edit_token"])
+    report_comment(parts, "news", deeper["id"], "abuse", "Rude: ]]>", CLIENT)
     return made
 
 
@@ -71,14 +74,21 @@ def put(parts, text, thread, *, name="Ana", email=None, parent=None, url=None):
 
 
 def stored(app):
-    """Threads and comments as they are, but for what means something in its own database alone."""
-    own = {"site_id", "thread_id", "avatar", "email_sealed", "email_index", "network_key", "alike_key", "version"}
-    own |= {"editable_until", "claimed_by", "claimed_name", "claimed_until", "reports"}
+    """Threads, comments and their history as they are, but for what means something in its own database alone."""
+    own = {"site_id", "thread_id", "avatar", "email_sealed", "email_index", "network_key", "alike_key"}
+    own |= {"editable_until", "claimed_by", "claimed_name", "claimed_until"}
     columns = [column for column in Comment.__table__.columns if column.name not in own]
     threads = [Thread.key, Thread.url, Thread.title, Thread.open, Thread.approved, Thread.created_at]
+    queries = [
+        sa.select(*columns, Thread.key).join(Thread, Thread.id == Comment.thread_id).order_by(Comment.id),
+        sa.select(*threads).order_by(Thread.id),
+    ]
+    for table in (SignalRow, Decision, Revision, Report):
+        names = [c for c in table.__table__.columns if c.name not in {"id", "site_id", "reader_key"}]
+        order = [table.comment_id, SignalRow.name if table is SignalRow else table.created_at]
+        queries.append(sa.select(*names).order_by(*order))
     with app.extensions["sqlalchemy"].engine.connect() as connection:
-        joined = sa.select(*columns, Thread.key).join(Thread, Thread.id == Comment.thread_id).order_by(Comment.id)
-        return connection.execute(joined).all(), connection.execute(sa.select(*threads).order_by(Thread.id)).all()
+        return [connection.execute(query).all() for query in queries]
 
 
 # --- there and back -------------------------------------------------------------------------------------------------
@@ -89,6 +99,7 @@ def test_jsonl_there_and_back_is_the_same_database_and_the_same_bytes(app, expor
     text = export("jsonl", with_emails=True)
     before = stored(app)
     assert {row.state for row in before[0]} == set(State)
+    assert all(before)
     start_anew()
     report = take("jsonl", text)
     assert sum(report["added"].values()) == len(before[0]) == report["records"]
@@ -177,6 +188,7 @@ def line(number, name, body, state):
     at = (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=number)).isoformat()
     author = {"id": str(uuid.UUID(int=number + 1)), "name": name, "url": None, "proven": False, "email": "a@b.example"}
     known = {"state": state.value, "created_at": at, "network": "", "votes": number - 2, "risk": 0.5, "scores": {}}
+    known |= {"version": 1, "signals": [], "decisions": [], "revisions": [], "reports": []}
     known |= {"parent_id": str(uuid.UUID(int=number)) if number % 2 else None, "reasons": [name[:9]], "scorer": ""}
     return {"id": str(uuid.UUID(int=number + 1)), "thread": f"t{number % 2}", "author": author, "body": body, **known}
 
@@ -333,3 +345,37 @@ def test_export_is_of_one_moment_while_others_write(app, parts, people, export) 
 def test_content_for_wordpress_has_no_paragraph_marks() -> None:
     assert content_of("<p>a<br>\nb</p>\n<p>c</p>") == "a\nb\n\nc"
     assert content_of("<p>a</p>\n<blockquote>\n<p>b</p>\n</blockquote>") == "a\n\n<blockquote>\nb\n\n</blockquote>"
+
+
+def test_reasons_of_reports_are_those_of_the_database() -> None:
+    assert jsonl.REPORT_REASONS == models.REPORT_REASONS
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("signals", {"name": "words"}),
+        ("signals", {"name": "words", "weight": 1e9, "available": True, "evidence": [], "scores": {}, "forces": None}),
+        (
+            "signals",
+            {"name": "words", "weight": 1, "available": True, "evidence": [{"text": 1}], "scores": {}, "forces": None},
+        ),
+        (
+            "signals",
+            {"name": "words", "weight": 1, "available": True, "evidence": [], "scores": {"x": 1}, "forces": None},
+        ),
+        (
+            "signals",
+            {"name": "words", "weight": 1, "available": True, "evidence": [], "scores": {}, "forces": "approve"},
+        ),
+        ("decisions", {"action": "explode"}),
+        ("revisions", {"body": "x" * 20_001, "state": "pending", "created_at": "2024-01-01T00:00:00Z"}),
+        ("revisions", {"body": "x", "state": "pending", "created_at": None}),
+        ("reports", {"reason": "dislike", "detail": "", "created_at": "2024-01-01T00:00:00Z"}),
+        ("reports", []),
+    ],
+)
+def test_jsonl_with_a_wrong_row_is_refused(take, name, row) -> None:
+    comment = line(1, "A", "Text", State.PENDING) | {name: [row]}
+    with pytest.raises(Malformed, match="Line 2: "):
+        take("jsonl", '{"format":"comment-moderation","version":1}\n' + json.dumps({"comment": comment}))
