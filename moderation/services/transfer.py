@@ -12,6 +12,7 @@ the network is kept.
 
 import hashlib
 import re
+import secrets
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ _READERS: dict[str, Callable[..., Reading]] = {
     OWN: JsonLines,
 }
 _SOURCE_CHARS = 250
+_READER_BYTES = 16
 _HAS_BREAKS = re.compile(r"<(?:p|br)\b", re.IGNORECASE)
 
 Progress = Callable[[float], None]
@@ -573,13 +575,17 @@ def _add(
 
 
 def _histories(ready: Sequence[_Ready]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of other tables that comments bring, each with its comment; their ids are new, in their order."""
+    """The rows of other tables that comments bring, each with its comment; their ids are new, in their order. Who
+    reported is nobody known.
+    """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in transfer.HISTORY}
     for one in ready:
         of = {"site_id": one.values["site_id"], "comment_id": one.values["id"]}
         for name, brought in one.history.items():
-            ids = [{} if name == "signals" else {"id": new_id()} for _ in brought]
-            rows[name] += [{**row, **own, **of} for row, own in zip(brought, ids, strict=True)]
+            for row in brought:
+                own = {} if name == "signals" else {"id": new_id()}
+                own |= {"reader_key": secrets.token_bytes(_READER_BYTES)} if name == "reports" else {}
+                rows[name].append({**row, **own, **of})
     return rows
 
 

@@ -1,7 +1,6 @@
 """Queries of what moves comments in and out: what is there already, many rows at once, and pages of everything."""
 
 import hashlib
-import secrets
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +23,6 @@ from moderation.storage.models import (
     Thread,
 )
 
-_READER_BYTES = 16
 PAGE = 500
 """Rows read at once of everything."""
 
@@ -201,15 +199,10 @@ of the newest are read of one comment."""
 
 
 def add_histories(session: Session, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Store rows of the tables of ``HISTORY``, each with its site and comment. Who reported is nobody known."""
+    """Store rows of the tables of ``HISTORY``, each whole, with its id, site and comment."""
     for name, (table, _, _) in HISTORY.items():
-        own = (
-            [{"reader_key": secrets.token_bytes(_READER_BYTES), **row} for row in rows[name]]
-            if name == "reports"
-            else rows[name]
-        )
-        if own:
-            session.execute(insert(table), list(own))
+        if rows[name]:
+            session.execute(insert(table), list(rows[name]))
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
