@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from moderation.adapters import sanitizer
 from moderation.cli import main
+from moderation.formats import files
 from moderation.services import transfer
+from moderation.storage import transfer as rows
 from tests.docs.conftest import ROOT
 from tests.transfer.conftest import sample
 
@@ -71,3 +73,11 @@ def test_tell_limits_of_texts_as_they_are() -> None:
     assert f"more than {sanitizer.MAX_BODY_CHARS:,} characters" in page
     assert f"up to {sanitizer.MAX_PLAIN_CHARS:,};" in page
     assert transfer.NAMELESS in page
+    operate = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
+    for told in (
+        f"stores {transfer.BATCH} comments a transaction",
+        f"may have {files.MAX_BYTES // 2**30} GB",
+        f"former texts (the newest {rows.HISTORY['revisions'][2]})",
+        f"reports (the newest {rows.HISTORY['reports'][2]:,})",
+    ):
+        assert told in operate, told
