@@ -32,8 +32,12 @@ class Isso:
         self.done = self._steps = 0
         self._database = _opened(path)
         self._database.set_progress_handler(self._is_too_much, _STEPS_AT_ONCE)
-        self._columns = self._known_columns()
-        self.size = max(1, self._count())
+        try:
+            self._columns = self._known_columns()
+            self.size = max(1, self._count())
+        except Malformed:
+            self._database.close()
+            raise
 
     def items(self) -> Iterator[Item]:
         """The comments by their ids. Raises ``Malformed`` for what SQLite cannot read on."""

@@ -177,6 +177,7 @@ def import_comments(
     """
     if kind not in KINDS:
         raise Invalid({"format": [f"It is one of {', '.join(KINDS)}."]})
+    origin = normalise_line(origin, "origin")
     with read() as session:
         site = site_for(session, actor, site_key, Role.ADMIN)
     passes = 1 if dry_run else 2
@@ -462,8 +463,10 @@ def _rendered(job: _Import, record: Record) -> tuple[str, str, str] | None:
     text = _markdown(job.parts, source)
     if text is None:
         plain = source if markup is Markup.MARKDOWN else normalise_body(plain_of(record.text, lines=lines))
+        if not plain:
+            return None
         text = (plain, renderer.plain(plain), renderer.plain_version)
-        if record.markup is not Markup.MARKDOWN or job.kind != OWN:
+        if job.kind != OWN:
             job.tally.change(record.line, "a text was kept without its markup, since it is very long")
     return text
 
