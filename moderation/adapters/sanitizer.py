@@ -56,6 +56,12 @@ MAX_LABEL_CHARS = 500
 TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
 REL = "nofollow ugc noopener noreferrer"
 
+MAX_PLAIN_CHARS = 20_000
+"""Longest text that ``plain`` takes; it is what the database keeps of one."""
+
+MAX_PLAIN_HTML_CHARS = 100_000
+"""Longest result of ``plain``; the same."""
+
 RULES_VERSION = 1
 """Goes up with every release in which this file changes a result, so that stored HTML can be rendered again."""
 
@@ -63,6 +69,7 @@ _Engine = Literal["bleach", "nh3"]
 _BARE_LINK = f'<a rel="{REL}">'
 _TAG = re.compile(rf'<(?:(br)|a href="([^"<>]+)" rel="{REL}"|(/?)(blockquote|code|em|li|ol|p|pre|strong|ul)|(/a))>')
 _ENTITY = re.compile(r"&(#?[0-9A-Za-z]+);")
+_BLOCKS = re.compile(r"\n{2,}")
 _LANGUAGE = re.compile(r"[\w+#.-]{0,20}")
 _ORDERED = re.compile(r"[0-9]+[.)]")
 _ORDERED_FROM_ONE = re.compile(r"0*1[.)]")
@@ -89,6 +96,23 @@ class Renderer:
         if links_if_safe(final) is None:
             final = _as_plain_text(source)
         return _within_limit(final)
+
+    @property
+    def plain_version(self) -> str:
+        """The version of what ``plain`` makes."""
+        return f"plain+{RULES_VERSION}"
+
+    def plain(self, body: str) -> str:
+        """Return ``body`` as paragraphs and line breaks of plain text, for what is too long for ``html``.
+
+        Comments that come from elsewhere may be: up to ``MAX_PLAIN_CHARS``. Raises ``Invalid`` for ``body`` beyond it,
+        or over ``MAX_PLAIN_HTML_CHARS``. A body that is not normalised yet is normalised first.
+        """
+        source = normalise_body(body)
+        final = "\n".join(_as_plain_text(block).replace("\n", "<br>\n") for block in _BLOCKS.split(source) if block)
+        if len(source) > MAX_PLAIN_CHARS or len(final) > MAX_PLAIN_HTML_CHARS:
+            raise Invalid({"body": [f"Longer than {MAX_PLAIN_CHARS} characters."]})
+        return final
 
     def sanitized(self, markup: str) -> str:
         """Return what the engine, with our rule for links, leaves of any HTML. Its result is a fixed point of it.

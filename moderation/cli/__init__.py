@@ -20,6 +20,7 @@ from moderation.cli import (
     scoring,
     sign_on,
     sites,
+    transfer,
     upkeep,
     webhooks,
 )
@@ -55,6 +56,8 @@ for command in (
     rescoring.rescore,
     rescoring.regroup,
     privacy.privacy,
+    transfer.import_,
+    transfer.export,
     upkeep.keys,
     upkeep.audit,
     upkeep.check,

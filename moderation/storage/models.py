@@ -277,6 +277,37 @@ class Comment(Base):
     )
 
 
+class Imported(Base):
+    """A comment that came from another system, so that a second import of it adds nothing.
+
+    ``source`` names the system and which of several such it was, ``source_id`` is the comment's id there.
+    ``waits_for`` is the id there of the parent, while that has not come.
+    """
+
+    __tablename__ = "imported"
+    site_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(250), primary_key=True)
+    source_id: Mapped[str] = mapped_column(String(250), primary_key=True)
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id)
+    waits_for: Mapped[str | None] = mapped_column(String(250))
+    __table_args__ = (
+        _of_comment(),
+        _at_most("source", 250),
+        _at_most("source_id", 250),
+        _at_most("waits_for", 250),
+        Index("ix_imported_comment", "comment_id"),
+        Index(
+            "ix_imported_waiting",
+            "site_id",
+            "source",
+            "source_id",
+            sqlite_where=text("waits_for IS NOT NULL"),
+            postgresql_where=text("waits_for IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+
 class Fingerprint(Base):
     """One band of the sketch of a comment that stands for its group; what shares a band with it may belong there."""
 

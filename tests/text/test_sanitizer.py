@@ -21,6 +21,7 @@ from moderation.adapters.sanitizer import (
     links_if_safe,
 )
 from moderation.domain.links import safe_url
+from moderation.domain.text import normalise_body
 from moderation.errors import Bug, Invalid
 
 ENGINES = {"bleach": Renderer("bleach"), "nh3": Renderer("nh3")}
@@ -550,3 +551,21 @@ def test_html_from_many_threads_is_the_same(renderer: Renderer) -> None:
     for thread in threads:
         thread.join()
     assert together == {n: {html} for n, html in enumerate(alone)}
+
+
+@given(
+    st.text(st.one_of(st.sampled_from("<>&\"'\n\r*_[]()`\u00a0\u202e\ufeff"), st.characters(exclude_categories=["Cs"])))
+)
+def test_plain_of_any_text_shows_it_and_is_in_the_grammar(body: str) -> None:
+    html = ENGINES["nh3"].plain(body)
+    assert links_if_safe(html) == []
+    assert Reading(html).wrong == []
+    assert (html == "") is (normalise_body(body) == "")
+
+
+def test_plain_at_its_limits_is_whole_or_refused(renderer: Renderer) -> None:
+    assert renderer.plain("a\nb\n\n\nc <i>") == "<p>a<br>\nb</p>\n<p>c &lt;i&gt;</p>"
+    assert renderer.plain("x" * 20_000) == f"<p>{'x' * 20_000}</p>"
+    for body in ("x" * 20_001, "&" * 20_000):
+        with pytest.raises(Invalid):
+            renderer.plain(body)
