@@ -23,7 +23,7 @@ run: $(VENV)/.for-run ## Start a demo: articles, comments, a moderator, webhooks
 	@exec $(BIN)/moderation demo --bind $(BIND)
 
 test: $(VENV)/.for-tests ## Run all tests, on SQLite and on a PostgreSQL of their own.
-	$(BIN)/pytest -q -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+	$(BIN)/pytest -q -n $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 	$(BIN)/ruff format --check --quiet .

@@ -50,7 +50,9 @@ PAGES = {
 """What is looked at, and where it is; the address of a comment is found on the way."""
 
 _FIELD = re.compile(r'name="(csrf_token|expected_version|expected_state)" value="([^"]*)"')
-_FORM = re.compile(r'<form class="decide"[^>]*action="(/console/comments/[0-9a-f-]{36}/decisions)".*?</form>', re.S)
+_FORM = re.compile(
+    r'<form class="decide[^"]*"[^>]*action="(/console/comments/[0-9a-f-]{36}/decisions)".*?</form>', re.S
+)
 
 
 class Browser:

@@ -94,10 +94,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def postgres_url(postgres_server: str) -> str:
     """The test process's PostgreSQL database, emptied."""
     engine = sa.create_engine(postgres_server)
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET lock_timeout = '5s'")
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    empty(engine)
     engine.dispose()
     return postgres_server
 
@@ -169,14 +166,15 @@ def app(request: pytest.FixtureRequest, clock: Clock) -> Flask:
 def empty(engine: sa.Engine) -> None:
     """Remove every row."""
     with engine.begin() as connection:
+        tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
         if engine.dialect.name == "postgresql":
-            tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+            # TRUNCATE makes a new file of each table and index, which takes ten times as long.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
-            connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+            connection.exec_driver_sql("; ".join(f'DELETE FROM "{name}"' for name in tables))
             return
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+        for name in tables:
+            connection.exec_driver_sql(f'DELETE FROM "{name}"')
 
 
 @pytest.fixture

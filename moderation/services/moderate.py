@@ -31,6 +31,7 @@ from moderation.storage.models import AuditLine, Comment, Decision
 
 SORTS = ("oldest", "newest", "risk")
 CLAIM_FILTERS = ("me", "others", "none", "any")
+MOST_COUNTED, MOST_COUNTED_BY_TEXT = comments.ESTIMATE_LIMIT, comments.TEXT_ESTIMATE_LIMIT
 MAX_BULK = 500
 MAX_CLAIMS = 100
 MAX_CLAIM_MINUTES = 120
@@ -65,7 +66,8 @@ class QueueFilter:
 
 
 def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]:
-    """One page of what waits (or of another state), with the reasons. ``total_estimate`` is exact up to 10,000.
+    """One page of what waits (or of another state), with the reasons. ``total_estimate`` is exact up to
+    ``MOST_COUNTED``, with ``q`` up to ``MOST_COUNTED_BY_TEXT``.
 
     Raises ``NotFound`` for a site that is not the actor's, ``Invalid`` for a filter that does not fit.
     """

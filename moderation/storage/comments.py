@@ -43,6 +43,9 @@ from moderation.storage.types import Id, Utc
 ESTIMATE_LIMIT = 10_000
 """Beyond this many, ``total_estimate`` stops counting: a count of everything would grow with the table."""
 
+TEXT_ESTIMATE_LIMIT = 1_000
+"""The same where words are looked for: each text is read for it."""
+
 Place = tuple[Any, uuid.UUID]
 """Where a page ended: the sort value and the id of its last row."""
 
@@ -747,11 +750,14 @@ def _plain(statement: Select[Any], state: State, one_site: bool) -> Select[Any]:
 
 
 def queue_estimate(session: Session, query: QueueQuery) -> int:
-    """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more"."""
+    """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more";
+    where words are looked for, up to ``TEXT_ESTIMATE_LIMIT``.
+    """
     sites = _sites(query)
     if sites is not None:
         return session.scalar(_plain_estimate(query.state, bool(sites)), _of_site(sites)) or 0
-    rows = queue_select(session, query).with_only_columns(Comment.id).limit(ESTIMATE_LIMIT).subquery()
+    most = TEXT_ESTIMATE_LIMIT if query.text is not None else ESTIMATE_LIMIT
+    rows = queue_select(session, query).with_only_columns(Comment.id).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 

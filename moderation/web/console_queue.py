@@ -112,7 +112,8 @@ def queue() -> str:
         sites=own_sites,
         heading=current["name"] if current else VIEWS[filters["state"]].capitalize(),
         total=found["total_estimate"],
-        total_text=_total_text(found["total_estimate"]),
+        total_text=_total_text(found["total_estimate"], _most(filters)),
+        most=_most(filters),
         empty_text=_empty_text(filters),
         since=now.isoformat(),
         back=_list_url(),
@@ -145,16 +146,18 @@ def live() -> Response:
     etag, now = request.headers.get("If-None-Match", "").removeprefix("W/").strip('"'), parts().clock()
     found = desk.live(parts(), _actor(), _asked(filters), known, since, etag)
     answer = (
-        Response(status=304) if found.facts is None else make_response({**_facts(found.facts), "now": now.isoformat()})
+        Response(status=304)
+        if found.facts is None
+        else make_response({**_facts(found.facts, _most(filters)), "now": now.isoformat()})
     )
     answer.set_etag(found.etag)
     return answer
 
 
-def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(facts: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {
         "total": facts["total_estimate"],
-        "total_text": _total_text(facts["total_estimate"]),
+        "total_text": _total_text(facts["total_estimate"], most),
         "arrived": [str(one) for one in facts["arrived"]],
         "comments": {
             str(one["id"]): {
@@ -273,8 +276,13 @@ def _list_url(**changes: str | None) -> str:
     return url_for("console.queue") + here.removeprefix(request.path)
 
 
-def _total_text(total: int) -> str:
-    return "10,000 comments or more" if total >= 10_000 else _number(total, "comment")
+def _most(filters: Mapping[str, str]) -> int:
+    """From how many on a total stands for that many or more."""
+    return moderate.MOST_COUNTED_BY_TEXT if filters["q"] else moderate.MOST_COUNTED
+
+
+def _total_text(total: int, most: int) -> str:
+    return f"{most:,} comments or more" if total >= most else _number(total, "comment")
 
 
 def _empty_text(filters: Mapping[str, str]) -> str:

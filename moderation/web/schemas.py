@@ -746,7 +746,7 @@ class CommentWhole(QueueItem):
 
 
 class Queue(Schema):
-    """A page of the queue. ``total_estimate`` stops counting at a limit."""
+    """A page of the queue. ``total_estimate`` stops counting at 10,000, with `q` at 1,000."""
 
     items = fields.List(fields.Nested(QueueItem), required=True)
     next = fields.String(required=True, allow_none=True)

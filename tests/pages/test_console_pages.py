@@ -302,7 +302,7 @@ def test_decide_without_script_works_by_the_plain_form(desk: Any, open_page: Cal
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark"])
 def test_open_pages_on_a_narrow_phone_needs_no_sideways_scrolling(
     desk: Any, open_page: Callable[..., Any], scheme: str
 ) -> None:

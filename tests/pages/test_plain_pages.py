@@ -247,7 +247,7 @@ def test_page_stands_in_a_frame_of_the_site_alone(newspaper: Newspaper, open_pag
     page.wait_for_url(f"{newspaper.article}?comment=pending#respond")
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desktop", "dark")])
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "dark")])
 def test_pages_without_script_have_no_violation_and_fit_the_width(
     newspaper: Newspaper, open_page: Any, violations: Any, size: str, scheme: str
 ) -> None:

@@ -145,7 +145,7 @@
     const shown = by("total");
     const now = Math.max(0, total ?? Number(shown.dataset.total) + change);
     shown.dataset.total = now;
-    shown.textContent = now >= 10_000 ? "10,000 comments or more" : several(now, "comment");
+    shown.textContent = now >= Number(shown.dataset.most) ? `${several(now, "comment")} or more` : several(now, "comment");
     const tab = document.querySelector(".tabs [aria-current] .count");
     if (tab && !tab.textContent.endsWith("+")) tab.textContent = now;
     document.title = (now ? `(${now}) ` : "") + document.title.replace(/^\(\d+\) /, "");
