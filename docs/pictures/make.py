@@ -66,6 +66,7 @@ def article(page: Page, url: str) -> None:
     page.locator("[data-ready]").wait_for()
     page.evaluate("document.querySelector('#comments').scrollIntoView({block: 'start'})")
     page.evaluate("window.scrollBy(0, -60)")
+    page.wait_for_load_state("networkidle")  # the authors' pictures
 
 
 def log_in(page: Page, url: str, home: Path) -> None:
