@@ -122,6 +122,14 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, default=_plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
+def print_made(made: Mapping[str, Any]) -> None:
+    """What was added, by its id; a secret that was made for it alone on standard output, this once."""
+    if "secret" in made:
+        click.echo(made["secret"])
+        click.echo("Keep the secret: it is not shown again.", err=True)
+    click.echo(f"Added {made['id']}.", err="secret" in made)
+
+
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Rows in aligned columns under their names; nothing at all prints 'None.'"""
     lines = [[_cell(row.get(column)) for column in columns] for row in rows]

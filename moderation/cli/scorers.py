@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from moderation.cli.access import site_option
-from moderation.cli.program import every_page, installation, json_option, print_json, print_table, read_stdin, shown
+from moderation.cli.program import (
+    every_page,
+    installation,
+    json_option,
+    print_json,
+    print_made,
+    print_table,
+    read_stdin,
+    shown,
+)
 from moderation.domain.actor import CLI
 from moderation.domain.scorer import MAX_DEADLINE_MS, Kind
 
@@ -62,13 +71,7 @@ def add(
     read = _read_options(options)
     with installation() as parts:
         made = scorers.add_scorer(parts, CLI, site_key, name, kind, url, secret, read, deadline_ms)
-    if as_json:
-        print_json(made)
-        return
-    if "secret" in made:
-        click.echo(made["secret"])
-        click.echo("Keep the secret: it is not shown again.", err=True)
-    click.echo(f"Added {made['id']}.", err="secret" in made)
+    print_json(made) if as_json else print_made(made)
 
 
 @scorer.command("list")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from moderation.cli.access import site_option
-from moderation.cli.program import installation, json_option, print_json, print_table
+from moderation.cli.program import installation, json_option, print_json, print_made, print_table
 from moderation.domain.actor import CLI
 
 
@@ -33,13 +33,7 @@ def add(site_key: str, name: str, secret_file: Any, public_key: Any, as_json: bo
     public = None if public_key is None else public_key.read()
     with installation() as parts:
         made = sign_on.add_key(parts, CLI, site_key, name=name, secret=secret, public_key=public)
-    if as_json:
-        print_json(made)
-        return
-    if "secret" in made:
-        click.echo(made["secret"])
-        click.echo("Keep the secret: it is not shown again.", err=True)
-    click.echo(f"Added {made['id']}.", err="secret" in made)
+    print_json(made) if as_json else print_made(made)
 
 
 @sso.command("list")
