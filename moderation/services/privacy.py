@@ -21,7 +21,7 @@ from moderation.services import events, notices
 from moderation.services.listing import id_after
 from moderation.services.parts import Parts
 from moderation.services.sites import audit_line, site_for
-from moderation.services.submit import DELETED_AVATAR, empty_comment, fresh, thread_of
+from moderation.services.submit import WITHOUT_AUTHOR, empty_comment, fresh, thread_of
 from moderation.storage import comments, decisions, people, subscriptions, threads
 from moderation.storage.db import read, write
 from moderation.storage.models import Comment, Decision, Site, Subscription
@@ -130,15 +130,9 @@ def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, no
     """Leave a comment its text and its place, and take from it who wrote it; False where it moved on."""
     threads.lock_threads(session, [comment.thread_id])
     values = {
+        **WITHOUT_AUTHOR,
         "author_name": ERASED_NAME,
-        "author_url": None,
         "author_proven": False,
-        "avatar": DELETED_AVATAR,
-        "email_sealed": None,
-        "email_index": None,
-        "email_domain": None,
-        "ip_network": "",
-        "network_key": None,
         "version": comment.version + 1,
     }
     if not comments.move_comment(session, comment, State(comment.state), **values):

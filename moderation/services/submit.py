@@ -6,7 +6,7 @@ No network in either: external scorers that have a deadline are asked between th
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +41,17 @@ RATE_KINDS = ("submit", "report", "vote", "preview")
 
 DELETED_AVATAR = "deleted"
 """The avatar of an empty place."""
+
+WITHOUT_AUTHOR: Mapping[str, Any] = {
+    "author_url": None,
+    "avatar": DELETED_AVATAR,
+    "email_sealed": None,
+    "email_index": None,
+    "email_domain": None,
+    "ip_network": "",
+    "network_key": None,
+}
+"""What a comment's row holds once it no longer says who wrote it, beside a name for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -633,14 +644,8 @@ def forget_judgement(session: Session, comment: Comment) -> None:
 def erased_values(now: datetime, version: int) -> dict[str, Any]:
     """What a comment's row holds once its author's data is gone."""
     return {
+        **WITHOUT_AUTHOR,
         "author_name": "",
-        "author_url": None,
-        "avatar": DELETED_AVATAR,
-        "email_sealed": None,
-        "email_index": None,
-        "email_domain": None,
-        "ip_network": "",
-        "network_key": None,
         "body": "",
         "body_html": "",
         "exact": b"",
