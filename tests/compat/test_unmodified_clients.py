@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import akismet
+import feedparser
 import httpx
 import pytest
 from googleapiclient import discovery, errors
@@ -233,3 +234,57 @@ def test_npm_standardwebhooks_verifies_our_signatures(node: Callable[..., Any]) 
     late = webhook.sign([secret], "msg_1", datetime.fromtimestamp(time.time() - 3_600, UTC), body.encode())
     told = node(WEBHOOK, secret=secret, headers=headers, late=late, body=body)
     assert told == ["comment.approved", "refused", "refused"]
+
+
+# --- feedparser
+
+
+def post(live: Live, body: str, name: str = "Ana", parent: str | None = None) -> str:
+    """An approved comment, written and decided on through the running service; its id."""
+    sent = httpx.post(
+        f"{live.url}/api/v1/sites/news/comments",
+        json={
+            "thread": {"key": "ferry", "url": f"{BLOG}ferry", "title": 'The "night" ferry & <co>'},
+            "parent_id": parent,
+            "author": {"name": name, "email": "ana@example.org", "url": "https://ana.example/"},
+            "body": body,
+        },
+        headers={"Origin": BLOG.rstrip("/")},
+    )
+    assert sent.status_code == 202, sent.text
+    made = str(sent.json()["id"])
+    decided = httpx.post(
+        f"{live.url}/api/v1/comments/{made}/decisions",
+        json={"action": "approve"},
+        headers={"Authorization": f"Bearer {live.keys.moderator}"},
+    )
+    assert decided.status_code == 200, decided.text
+    return made
+
+
+@pytest.mark.parametrize("of", ["", "?thread=ferry"])
+def test_feedparser_reads_a_feed_and_asks_again_without_getting_it_twice(live: Live, of: str) -> None:
+    first = post(live, "A calm *and* useful remark on <b>the harbour</b> & its [ferry](https://ferry.example/).")
+    name = "Ana \u200f<script>\u0645"
+    answer = post(live, "An answer to that, and not a short one.", name=name, parent=first)
+    address = f"{live.url}/sites/news/feed.atom{of}"
+    feed = feedparser.parse(address)
+    assert feed.bozo == 0, feed.get("bozo_exception")
+    assert (feed.version, feed.status) == ("atom10", 200)
+    assert feed.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert feed.feed.id.startswith("urn:uuid:")
+    assert feed.feed.updated_parsed is not None
+    reply, comment = feed.entries
+    assert [reply.id, comment.id] == [f"urn:uuid:{answer}", f"urn:uuid:{first}"]
+    assert reply["thr_in-reply-to"]["ref"] == comment.id
+    assert reply.author_detail.name == "Ana <script>\u0645"
+    assert comment.author_detail.href == "https://ana.example/"
+    assert comment.link == f"{BLOG}ferry#comment-{first}"
+    assert comment.published_parsed is not None
+    (content,) = comment.content
+    assert content.type == "text/html"
+    assert "<em>and</em>" in content.value
+    assert 'href="https://ferry.example/"' in content.value
+    assert "ana@example.org" not in str(feed)
+    again = feedparser.parse(address, etag=feed.etag)
+    assert (again.status, len(again.entries)) == (304, 0)
