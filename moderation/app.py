@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from moderation import logs
 from moderation.adapters.mail import Mailer
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
@@ -12,13 +13,24 @@ from moderation.scoring.pipeline import Pipeline
 from moderation.services.parts import Clock, Parts, utc_now
 from moderation.settings import Settings
 from moderation.storage.db import db, engine_options
-from moderation.web import routes
 
 
 def create_app(
     settings: Settings, *, clock: Clock = utc_now, pipeline: Pipeline | None = None, sender: Sender | None = None
 ) -> Flask:
     """Build the application. The keyword arguments are the seams that tests replace."""
+    from moderation.web import routes  # a second of imports and of describing addresses, which no command needs
+
+    app = without_pages(settings, clock=clock, pipeline=pipeline, sender=sender)
+    routes.install(app)
+    return app
+
+
+def without_pages(
+    settings: Settings, *, clock: Clock = utc_now, pipeline: Pipeline | None = None, sender: Sender | None = None
+) -> Flask:
+    """The database and the joined parts, and no address to call: enough for the use cases."""
+    logs.configure(settings)
     app = Flask("moderation.web")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
@@ -45,5 +57,4 @@ def create_app(
         mailer=Mailer(settings) if settings.has_mail else None,
         clock=clock,
     )
-    routes.install(app)
     return app

@@ -58,11 +58,11 @@ def installation(*, migrated: bool = True) -> Iterator["Parts"]:
 
     Raises ``SettingsError`` where the schema is not at the newest version, unless ``migrated`` is False.
     """
-    from moderation.app import create_app
+    from moderation.app import without_pages
 
     settings = read_settings()
     require_database(settings)
-    app = create_app(settings)
+    app = without_pages(settings)
     with app.app_context():
         try:
             if migrated:

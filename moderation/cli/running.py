@@ -36,12 +36,12 @@ def serve(bind: str, workers: int, no_worker: bool) -> None:
 def worker() -> None:
     """Deliver webhooks and ask external scorers; one is enough, several share the work."""
     from moderation import worker as service
-    from moderation.app import create_app
+    from moderation.app import without_pages
 
     settings = read_settings()
     require_database(settings)
     stop = service.stop_on_signals()
-    service.run(create_app(settings), stop)
+    service.run(without_pages(settings), stop)
 
 
 @click.command()

@@ -1,44 +1,21 @@
-"""Log lines as JSON, one a line, on standard error.
+"""The log line of each request.
 
 A line has the route, never the path; ids, never a name; the kind of an error, never its text. What a reader typed, an
 address, a token or a query string has no way in: nothing here is given them.
 """
 
-import logging
-import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
-import orjson
 import structlog
 from flask import Flask, Response, g, request
-
-from moderation.settings import Settings
 
 _MAX_FRAMES = 12
 
 
-def configure(settings: Settings) -> None:
-    """Make structlog write JSON lines at the level of the settings. Called again, it changes nothing."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=_written),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
-        # Looked up at each line: the process may have replaced the stream (tests, gunicorn's --capture-output).
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-
-
-def install(app: Flask, settings: Settings) -> None:
+def install(app: Flask) -> None:
     """Write one line for each request that is answered."""
-    configure(settings)
     app.before_request(_start)
     app.after_request(_finish)
 
@@ -79,7 +56,3 @@ def _finish(response: Response) -> Response:
 def _frames(error: BaseException) -> list[str]:
     frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
     return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-
-
-def _written(line: Any, **_options: Any) -> str:
-    return orjson.dumps(line, default=str).decode()

@@ -63,7 +63,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["rfc3339"] = rfc3339
     app.jinja_env.filters["code_words"] = docs.code_words
     # Last registered runs first after a view: headers are set before they are counted and logged.
-    logs.install(app, parts.settings)
+    logs.install(app)
     health.install(app)
     guards.install(app, parts.settings)
     problems.install(app, DIALECTS)
