@@ -72,7 +72,7 @@ class Settings:
     smtp_timeout_s: float = 20.0
     mail_rate: str = "500/hour"
     mail_days: int = 30
-    worker_threads: int = 8
+    worker_threads: int = 16
     proxy_hops: int = 0
     sanitizer: str = "bleach"
     max_body_bytes: int = 65_536
@@ -134,7 +134,7 @@ def read_settings() -> Settings:
         smtp_timeout_s=read("SMTP_TIMEOUT_S", env.float, 20.0, validate.Range(1, 120)),
         mail_rate=_rate("MAIL_RATE", read("MAIL_RATE", env.str, "500/hour")),
         mail_days=read("MAIL_DAYS", env.int, 30, validate.Range(1, 365)),
-        worker_threads=read("WORKER_THREADS", env.int, 8, validate.Range(1, 64)),
+        worker_threads=read("WORKER_THREADS", env.int, 16, validate.Range(1, 64)),
         proxy_hops=read("PROXY_HOPS", env.int, 0, validate.Range(0, 5)),
         sanitizer=read("SANITIZER", env.str, "bleach", validate.OneOf(["bleach", "nh3"])),
         max_body_bytes=read("MAX_BODY_BYTES", env.int, 65_536, validate.Range(4_096, 1_048_576)),

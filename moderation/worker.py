@@ -1,7 +1,8 @@
-"""The worker: a loop that leases deliveries, threads that send and settle; and beside it one for external scorers and
-one for mail.
+"""The worker: a loop that leases deliveries and settles them, threads that send; and beside it a loop for external
+scorers and one for mail.
 
-A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread.
+A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread,
+and all that do not answer well at present hold no more than a part of them together.
 Scorers have a loop and threads of their own, so that a slow one delays no delivery; mail has a loop of its own, which
 sends one mail after the other. What is leased when the process is killed comes back when its lease ends.
 """
@@ -23,11 +24,15 @@ from moderation.services import deliver, digests, mailing, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
-from moderation.storage.outbox import Run
+from moderation.storage.outbox import Result, Run
 from moderation.storage.scorings import Leased
 
 POLL_S = 0.5
 """Longest time between an event, or a comment to be asked about, and its first try, while a thread is free."""
+
+FAILING_SHARE = 4
+"""One thread in so many, and at least one, may send to endpoints whose last answer was none or not good: each may take
+the whole time-out, and healthy ones are not to wait for them."""
 
 ASKING_THREADS = 8
 """How many external scorers' answers are waited for at the same time."""
@@ -42,6 +47,9 @@ GRACE_S = 10.0
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits after the first, second, ... failure of the database in a row."""
+
+Ended = tuple[Run, list[Result] | None]
+"""A run that was sent, and what its deliveries came to; None where sending it failed in a way that should not be."""
 
 _log = structlog.get_logger("moderation.worker")
 
@@ -85,15 +93,17 @@ class _Worker:
         self._name = f"{platform.node()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
         self._threads = self._parts.settings.worker_threads
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self._ended: list[tuple[Run, list[Result]]] = []
         self._busy = 0
+        self._busy_failing = 0
         self._failures = 0
         self._next_beat = self._next_tidy = time.monotonic()
 
     def loop(self) -> None:
         for number in range(self._threads):
             # Daemons, so that a send that takes longer than the grace does not keep the process.
-            threading.Thread(target=self._carry_out_runs, name=f"sender-{number}", daemon=True).start()
+            threading.Thread(target=self._send_runs, name=f"sender-{number}", daemon=True).start()
         _log.info("worker started", threads=self._threads)
         with self._app.app_context():
             while not self._stop.is_set():
@@ -103,6 +113,7 @@ class _Worker:
     def _step(self) -> float:
         """Do what is due; returns how long to wait for a thread to become free, in seconds."""
         try:
+            self._settle()
             self._beat()
             self._tidy()
             leased = self._lease()
@@ -123,11 +134,53 @@ class _Worker:
 
     def _lease(self) -> int:
         free = self._threads - self._busy
-        runs = deliver.lease_runs(self._parts, limit=free) if free else []
+        failing = max(1, self._threads // FAILING_SHARE) - self._busy_failing
+        runs = deliver.lease_runs(self._parts, limit=free, failing=failing) if free else []
         for leased in runs:
             self._busy += 1
+            self._busy_failing += leased.is_failing
             self._runs.put(leased)
         return len(runs)
+
+    def _collect(self, timeout_s: float) -> None:
+        """Take in the runs that have ended. Raises ``queue.Empty`` where none does in time."""
+        ended = self._done.get(timeout=timeout_s) if timeout_s > 0 else self._done.get_nowait()
+        while True:
+            run, results = ended
+            if results is not None:
+                self._ended.append((run, results))
+            self._busy -= 1
+            self._busy_failing -= run.is_failing
+            try:
+                ended = self._done.get_nowait()
+            except queue.Empty:
+                return
+
+    def _settle(self) -> None:
+        """Settle what has ended in one transaction: under load, one commit serves many runs.
+
+        Raises ``StorageUnavailable`` and keeps it for the next turn. What cannot be written for another reason is
+        settled run by run; the one to blame is given up, and goes out again when its lease has ended.
+        """
+        if not self._ended:
+            return
+        try:
+            deliver.settle_all(self._parts, self._ended)
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 (one run must not keep the others from being settled)
+            while self._ended:
+                self._settle_alone(*self._ended[-1])
+                self._ended.pop()
+        self._ended = []
+
+    def _settle_alone(self, run: Run, results: list[Result]) -> None:
+        try:
+            deliver.settle(self._parts, run, results)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001
+            _log.error("run not settled", endpoint=str(run.endpoint_id), error=type(error).__name__)
 
     def _wait(self, seconds: float) -> None:
         """Wait, but after a failure always, otherwise only until a thread is free or the worker is to stop."""
@@ -135,15 +188,11 @@ class _Worker:
         while not self._stop.is_set():
             left_s = end - time.monotonic()
             try:
-                if left_s > 0:
-                    self._done.get(timeout=min(left_s, POLL_S))
-                else:
-                    self._done.get_nowait()
+                self._collect(min(left_s, POLL_S))
             except queue.Empty:
                 if left_s <= POLL_S:
                     return
                 continue
-            self._busy -= 1
             if not self._failures:
                 end = time.monotonic()
 
@@ -174,26 +223,26 @@ class _Worker:
         end = time.monotonic() + GRACE_S
         while self._busy and (left_s := end - time.monotonic()) > 0:
             try:
-                self._done.get(timeout=left_s)
+                self._collect(left_s)
             except queue.Empty:
                 break
-            self._busy -= 1
         try:
+            self._settle()
             with write() as session:
                 upkeep.sign_off(session, self._name)
         except StorageUnavailable:
             _log.warning("database not available")
         _log.info("worker stopped", unfinished=self._busy)
 
-    def _carry_out_runs(self) -> None:
+    def _send_runs(self) -> None:
         while (leased := self._runs.get()) is not None:
+            results = None
             try:
-                with self._app.app_context():
-                    deliver.carry_out(self._parts, leased, self._stop.is_set)
+                results = deliver.send_run(self._parts, leased, self._stop.is_set)
             except Exception as error:  # noqa: BLE001 (the lease ends by itself; the thread must go on)
                 _log.error("run failed", endpoint=str(leased.endpoint_id), error=type(error).__name__)
             finally:
-                self._done.put(None)
+                self._done.put((leased, results))
 
 
 class _Asking(threading.Thread):

@@ -458,21 +458,44 @@ def deliver_due(parts: Parts) -> int:
     return tried
 
 
-def lease_runs(parts: Parts, *, limit: int) -> list[Run]:
-    """Lease runs for up to ``limit`` endpoints. Takes no write lock where nothing is due."""
+def lease_runs(parts: Parts, *, limit: int, failing: int | None = None) -> list[Run]:
+    """Lease runs for up to ``limit`` endpoints, for up to ``failing`` (None: all) of such as do not answer well at
+    present. Takes no write lock where nothing is due.
+    """
+    failing = limit if failing is None else min(failing, limit)
     with read() as session:
-        if not outbox.endpoints_due(session, now=parts.clock(), limit=1):
+        if not outbox.endpoints_due(session, now=parts.clock(), limit=1, failing=min(failing, 1)):
             return []
     lease_s = RUN_S + parts.settings.webhook_timeout_s + SETTLE_S
+    now = parts.clock()
     with write() as session:
-        return outbox.lease_due(session, now=parts.clock(), limit=limit, lease_s=lease_s, per_endpoint=RUN_DELIVERIES)
+        return outbox.lease_due(
+            session, now=now, limit=limit, lease_s=lease_s, per_endpoint=RUN_DELIVERIES, failing=failing
+        )
 
 
 def carry_out(parts: Parts, run: Run, should_stop: Callable[[], bool] = lambda: False) -> int:
-    """Send the deliveries of a run outside of any transaction, then settle them; returns how many were tried.
+    """Send the deliveries of a run, then settle them; returns how many were tried.
 
-    What there was no time for, or no wish after ``should_stop``, is given back. Raises ``StorageUnavailable`` where
-    the results cannot be written: the lease ends by itself, and the same events go out again.
+    Raises ``StorageUnavailable`` where the results cannot be written: the lease ends by itself, and the same events go
+    out again.
+    """
+    results = send_run(parts, run, should_stop)
+    for wait_s in SETTLE_WAITS_S:
+        try:
+            settle(parts, run, results)
+        except StorageUnavailable:
+            time.sleep(wait_s)
+        else:
+            return len(results)
+    settle(parts, run, results)
+    return len(results)
+
+
+def send_run(parts: Parts, run: Run, should_stop: Callable[[], bool]) -> list[Result]:
+    """Send the deliveries of a run, one after the other, outside of any transaction; what they came to.
+
+    What there was no time for, or no wish after ``should_stop``, is not among it. To be given to ``settle``.
     """
     results = []
     end = time.monotonic() + RUN_S
@@ -482,39 +505,42 @@ def carry_out(parts: Parts, run: Run, should_stop: Callable[[], bool] = lambda: 
         results.append(_try(parts, run, leased))
         if results[-1].outcome is Outcome.GONE:
             break
-    _settle_patiently(parts, run, results)
-    return len(results)
-
-
-def _settle_patiently(parts: Parts, run: Run, results: Sequence[Result]) -> None:
-    for wait_s in SETTLE_WAITS_S:
-        try:
-            return settle(parts, run, results)
-        except StorageUnavailable:
-            time.sleep(wait_s)
-    return settle(parts, run, results)
+    return results
 
 
 def settle(parts: Parts, run: Run, results: Sequence[Result]) -> None:
-    """Write down what the tries of a run came to, and say so where that disabled the endpoint."""
+    """Write down what the tries of a run came to, and give back the rest of it. Raises ``StorageUnavailable``."""
+    settle_all(parts, [(run, results)])
+
+
+def settle_all(parts: Parts, ended: Sequence[tuple[Run, Sequence[Result]]]) -> None:
+    """The same for several runs in one transaction, in which all of them or none are settled."""
+    disabled = {}
     with write() as session:
         now = parts.clock()
-        reason = outbox.settle(session, run, results, now=now)
-        if reason is None:
-            return
-        audit.append(
-            session,
-            site_id=run.site_id,
-            actor=WORKER,
-            action="webhook.disable",
-            object_kind="webhook",
-            object_id=str(run.endpoint_id),
-            reason=reason,
-            data={},
-            now=now,
-            key=parts.vault.audit_key,
-        )
-    _log.warning("endpoint disabled", endpoint=str(run.endpoint_id), reason=reason)
+        # In one order, so that two workers with runs of the same endpoints do not wait for each other.
+        for run, results in sorted(ended, key=lambda one: one[0].endpoint_id):
+            reason = outbox.settle(session, run, results, now=now)
+            if reason is not None:
+                _note_disabled(parts, session, run, reason, now)
+                disabled[run.endpoint_id] = reason
+    for endpoint_id, reason in disabled.items():
+        _log.warning("endpoint disabled", endpoint=str(endpoint_id), reason=reason)
+
+
+def _note_disabled(parts: Parts, session: Session, run: Run, reason: str, now: datetime) -> None:
+    audit.append(
+        session,
+        site_id=run.site_id,
+        actor=WORKER,
+        action="webhook.disable",
+        object_kind="webhook",
+        object_id=str(run.endpoint_id),
+        reason=reason,
+        data={},
+        now=now,
+        key=parts.vault.audit_key,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class Run:
     previous_sealed: bytes | None
     previous_until: datetime | None
     deliveries: tuple[Leased, ...]
+    is_failing: bool = False
+    """The endpoint's last answer was none, or not good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,20 +206,30 @@ def _insert_deliveries(
 # ------------------------------------------------------------------------------------------------------------ leases
 
 
-def endpoints_due(session: Session, *, now: datetime, limit: int) -> Sequence[uuid.UUID]:
-    """Up to ``limit`` active endpoints that have something due and no live lease. Reads only, cheap when idle."""
-    return session.scalars(_due_endpoints(now).limit(limit)).all()
+def endpoints_due(session: Session, *, now: datetime, limit: int, failing: int) -> Sequence[uuid.UUID]:
+    """Up to ``limit`` active endpoints that have something due and no live lease, ``failing`` of them such as do not
+    answer well at present. Reads only, cheap when idle.
+    """
+    sick = session.scalars(_due_endpoints(now, is_failing=True).limit(failing)).all() if failing else []
+    return [*sick, *session.scalars(_due_endpoints(now, is_failing=False).limit(limit - len(sick)))]
 
 
-def lease_due(session: Session, *, now: datetime, limit: int, lease_s: float, per_endpoint: int = 1) -> list[Run]:
-    """Lease what is due for up to ``limit`` endpoints, for ``lease_s`` seconds.
+def lease_due(
+    session: Session, *, now: datetime, limit: int, lease_s: float, per_endpoint: int = 1, failing: int | None = None
+) -> list[Run]:
+    """Lease what is due for up to ``limit`` endpoints, for ``lease_s`` seconds; for up to ``failing`` of those that do
+    not answer well at present (None: for all).
 
     A run takes up to ``per_endpoint`` deliveries, oldest first; an endpoint with a live lease gives none, so that
     never more than ``per_endpoint`` are out. Two workers at once never lease the same.
     """
-    # NO KEY UPDATE, so that new events can refer to the endpoint meanwhile; what another worker looks at is skipped.
-    query = _due_endpoints(now).limit(limit).with_for_update(of=Endpoint, skip_locked=True, key_share=True)
-    locked = session.scalars(query).all()
+    locked: list[uuid.UUID] = []
+    for is_failing, most in ((True, limit if failing is None else min(limit, failing)), (False, limit)):
+        if most > len(locked):
+            # NO KEY UPDATE, so that new events can refer to the endpoint meanwhile; what another worker looks at is
+            # skipped.
+            query = _due_endpoints(now, is_failing=is_failing).limit(most - len(locked))
+            locked += session.scalars(query.with_for_update(of=Endpoint, skip_locked=True, key_share=True))
     if not locked:
         return []
     # Asked again, since the lock may have been waited for by a snapshot from before somebody else's lease.
@@ -227,10 +239,12 @@ def lease_due(session: Session, *, now: datetime, limit: int, lease_s: float, pe
     return [run for run in runs if run is not None]
 
 
-def _due_endpoints(now: datetime) -> Any:
+def _due_endpoints(now: datetime, *, is_failing: bool) -> Any:
     due = exists().where(Delivery.endpoint_id == Endpoint.id, *_is_due(now))
     live = exists().where(Delivery.endpoint_id == Endpoint.id, _is_live(now))
-    return select(Endpoint.id).where(Endpoint.state == ACTIVE, due, ~live).order_by(func.random())
+    since = Endpoint.failing_since
+    health = since.is_not(None) if is_failing else since.is_(None)
+    return select(Endpoint.id).where(Endpoint.state == ACTIVE, health, due, ~live).order_by(func.random())
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -275,6 +289,7 @@ def _lease_endpoint(
         previous_sealed=endpoint.previous_sealed,
         previous_until=endpoint.previous_until,
         deliveries=tuple(Leased(row.id, row.event_id, row.payload, row.attempts) for row in rows if row.id in taken),
+        is_failing=endpoint.failing_since is not None,
     )
 
 

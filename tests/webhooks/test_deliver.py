@@ -497,6 +497,41 @@ def test_worker_stopped_finishes_what_it_is_sending_and_signs_off(
     assert len(deliver.lease_runs(parts, limit=1)[0].deliveries) == 2
 
 
+def test_endpoints_that_fail_get_no_more_runs_than_they_may_have(parts: Parts, people: Any, receiver: Receiver) -> None:
+    made = [deliver.add_endpoint(parts, CLI, "news", f"{receiver.url}{number}")["id"] for number in range(5)]
+    with write() as session:
+        sick = [uuid.UUID(str(one)) for one in made[:3]]
+        session.execute(update(models.Endpoint).where(models.Endpoint.id.in_(sick)).values(failing_since=parts.clock()))
+    happen(parts, people)
+    assert [run.is_failing for run in deliver.lease_runs(parts, limit=1, failing=0)] == [False]
+    runs = deliver.lease_runs(parts, limit=10, failing=2)
+    assert sorted(run.is_failing for run in runs) == [False, True, True]
+    assert deliver.lease_runs(parts, limit=10, failing=0) == []
+    assert [run.is_failing for run in deliver.lease_runs(parts, limit=10)] == [True]
+
+
+def test_a_run_that_cannot_be_settled_keeps_no_other_from_it(
+    app: Flask, parts: Parts, people: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [deliver.add_endpoint(parts, CLI, "news", f"{receiver.url}{number}")["id"] for number in range(3)]
+    happen(parts, people)
+    real, bad = outbox.settle, uuid.UUID(str(made[1]))
+
+    def failing(session: Any, run: outbox.Run, results: Any, *, now: Any) -> str | None:
+        if run.endpoint_id == bad:
+            raise ValueError
+        return real(session, run, results, now=now)
+
+    monkeypatch.setattr(outbox, "settle", failing)
+
+    def states() -> list[str]:
+        return [deliver.list_deliveries(parts, CLI, one)["items"][0]["state"] for one in made]
+
+    with working(app):
+        wait_until(lambda: states() == ["delivered", "pending", "delivered"])
+    assert len(receiver.got) == 3
+
+
 def test_worker_outlives_a_database_that_is_away(
     app: Flask, parts: Parts, people: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -504,10 +539,10 @@ def test_worker_outlives_a_database_that_is_away(
     happen(parts, people)
     real, failures = deliver.lease_runs, [StorageUnavailable(), RuntimeError("other")]
 
-    def flaky(parts: Parts, *, limit: int) -> list[outbox.Run]:
+    def flaky(parts: Parts, *, limit: int, failing: int) -> list[outbox.Run]:
         if failures:
             raise failures.pop()
-        return real(parts, limit=limit)
+        return real(parts, limit=limit, failing=failing)
 
     monkeypatch.setattr(deliver, "lease_runs", flaky)
     monkeypatch.setattr(worker, "BACK_OFF_S", (0.05,))
