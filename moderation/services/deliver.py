@@ -20,7 +20,7 @@ from moderation.domain import webhook
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import EVENTS
 from moderation.domain.webhook import Outcome
-from moderation.errors import Bug, Conflict, Invalid, NotFound, OutboundFailed, OutboundRefused, StorageUnavailable
+from moderation.errors import Bug, Conflict, Invalid, NotFound, OutboundFailed, OutboundRefused
 from moderation.services import idempotency
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.idempotency import Idempotency
@@ -50,9 +50,6 @@ RUN_S = 5.0
 SETTLE_S = 5.0
 """What a lease has in reserve for settling. A lease lasts run, one whole timeout and this: after a crash, that is how
 long its deliveries wait for the next worker."""
-
-SETTLE_WAITS_S = (0.2, 0.5, 1.0)
-"""Waits between the tries to settle while the database is away."""
 
 REPLAY_BATCH = 200
 MAX_REPLAYED = 10_000
@@ -481,13 +478,6 @@ def carry_out(parts: Parts, run: Run, should_stop: Callable[[], bool] = lambda: 
     out again.
     """
     results = send_run(parts, run, should_stop)
-    for wait_s in SETTLE_WAITS_S:
-        try:
-            settle(parts, run, results)
-        except StorageUnavailable:
-            time.sleep(wait_s)
-        else:
-            return len(results)
     settle(parts, run, results)
     return len(results)
 

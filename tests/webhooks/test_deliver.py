@@ -390,12 +390,11 @@ def test_carry_out_told_to_stop_gives_back_what_was_not_sent(parts: Parts, peopl
 
 
 def test_settle_while_the_database_is_away_for_a_moment_is_tried_again(
-    parts: Parts, people: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    app: Flask, parts: Parts, people: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = deliver.add_endpoint(parts, CLI, "news", receiver.url)
     happen(parts, people)
-    (run,) = deliver.lease_runs(parts, limit=10)
-    real, calls = deliver.settle, []
+    real, calls = deliver.settle_all, []
 
     def flaky(*args: Any) -> None:
         calls.append(args)
@@ -403,9 +402,11 @@ def test_settle_while_the_database_is_away_for_a_moment_is_tried_again(
             raise StorageUnavailable
         real(*args)
 
-    monkeypatch.setattr(deliver, "settle", flaky)
-    deliver.carry_out(parts, run)
-    assert only_delivery(parts, endpoint["id"])["state"] == "delivered"
+    monkeypatch.setattr(deliver, "settle_all", flaky)
+    monkeypatch.setattr(worker, "BACK_OFF_S", (0.05,))
+    with working(app):
+        wait_until(lambda: only_delivery(parts, endpoint["id"])["state"] == "delivered")
+    assert len(receiver.got) == 1
 
 
 def test_lease_by_many_at_once_gives_each_delivery_to_one(
