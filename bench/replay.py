@@ -45,9 +45,9 @@ class Receiver(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__((address, 0), _Handler)
+        self.url = f"http://{address}:{self.server_address[1]}/hook"
         self.secret = ""
         self.lock = threading.Lock()
         self.deliveries: Counter[str] = Counter()
