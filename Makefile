@@ -22,8 +22,11 @@ help: ## List the targets.
 run: $(VENV)/.for-run ## Start a demo: articles, comments, a moderator, webhooks. BIND=HOST:PORT for another address.
 	@exec $(BIN)/moderation demo --bind $(BIND)
 
+# Databases of tests in memory, where there is a gigabyte of it: they wait for the disk otherwise, at each commit.
+RAM = $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -gt 1000000 ] && echo /dev/shm)
+
 test: $(VENV)/.for-tests ## Run all tests, on SQLite and on a PostgreSQL of their own.
-	$(BIN)/pytest -q -n $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 8 --dist worksteal $(ARGS)
+	PYTEST_DEBUG_TEMPROOT=$(RAM) $(BIN)/pytest -q -n $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 	$(BIN)/ruff format --check --quiet .

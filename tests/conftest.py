@@ -301,7 +301,7 @@ def live_server(tmp_path: Path, sqlite_url: str) -> Iterator[LiveServer]:
     url = f"http://127.0.0.1:{port}"
     app = create_app(make_settings(tmp_path, sqlite_url, public_url=url))
     server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     yield LiveServer(url, app)
     server.shutdown()
