@@ -170,6 +170,7 @@ def _migrate(settings: Settings) -> str | None:
     """Upgrade the schema; the new revision, or None where there was nothing to do."""
     from sqlalchemy import create_engine
 
+    from moderation.adapters.vault import Vault
     from moderation.storage import schema
     from moderation.storage.db import engine_options
 
@@ -180,7 +181,7 @@ def _migrate(settings: Settings) -> str | None:
                 before = schema.current(connection)
             if before == schema.newest():
                 return None
-            schema.upgrade(engine)
+            schema.upgrade(engine, Vault(settings).audit_key)
     finally:
         engine.dispose()
     return schema.newest()

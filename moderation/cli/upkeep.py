@@ -1,5 +1,6 @@
 """``moderation keys``, ``audit`` and ``check``: keys, the audit chain, a self-test of the installation."""
 
+import json
 import sys
 import tempfile
 import uuid
@@ -17,7 +18,9 @@ from moderation.settings import KEY_FILES, PREFIX
 
 if TYPE_CHECKING:
     from moderation.services.parts import Parts
+    from moderation.storage.audit import Head
 
+NOT_HELD = "The line that was noted is not there any more."
 WORKER_SILENT_AFTER = timedelta(seconds=30)
 
 
@@ -60,17 +63,21 @@ def audit() -> None:
 
 
 @audit.command()
+@click.option("--noted", type=click.File(encoding="utf-8"), help="What this printed earlier with --json.")
 @json_option
-def verify(as_json: bool) -> None:
-    """Walk the chains of the audit log; status 1 where one does not hold.
+def verify(noted: Any, as_json: bool) -> None:
+    """Walk the chains of the audit log; status 1 where a line was changed, put in or removed, at the end too.
 
-    Prints the head of each chain: note them elsewhere, since lines cut off at the end show only against them.
+    Prints the head of each chain: keep what --json prints elsewhere, and give it by --noted. A database that was put
+    back as a whole to what it once was shows only so.
     """
     from moderation.storage import audit as log
     from moderation.storage.db import read
 
     with installation() as parts, read() as session:
         broken, heads = log.verify(session, parts.vault.audit_key), log.heads(session)
+        missed = log.not_held(session, _noted_heads(noted)) if noted else []
+        broken += [log.Broken(head.seq, head.chain, NOT_HELD) for head in missed]
     if as_json:
         print_json(
             {
@@ -88,6 +95,15 @@ def verify(as_json: bool) -> None:
         raise click.ClickException(f"The audit log does not hold at {len(broken)} lines.")
     if not as_json:
         click.echo("Every chain holds.")
+
+
+def _noted_heads(file: Any) -> "list[Head]":
+    from moderation.storage.audit import Head
+
+    try:
+        return [Head(str(one["chain"]), int(one["line"]), str(one["hash"])) for one in json.load(file)["heads"]]
+    except (ValueError, TypeError, KeyError):
+        raise click.UsageError("--noted is no output of 'moderation audit verify --json'.") from None
 
 
 @click.command()
