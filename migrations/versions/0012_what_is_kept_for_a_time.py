@@ -11,7 +11,7 @@ depends_on = None
 KEPT = {
     "addresses": "email_sealed IS NOT NULL",
     "networks": "ip_network <> ''",
-    "refused": "state IN ('rejected', 'spam', 'trashed') AND avatar <> 'deleted'",
+    "refused": "state IN ('rejected', 'spam', 'trashed') AND body <> ''",
 }
 
 

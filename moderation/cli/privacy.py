@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from moderation.cli.program import installation, json_option, print_json
+from moderation.cli.program import installation, json_option, print_json, print_table
 from moderation.domain.actor import CLI
 
 _site = click.option("--site", "site_key", required=True, metavar="KEY", help="The site's key.")
@@ -51,3 +51,20 @@ def erase(email: str, site_key: str, yes: bool, as_json: bool) -> None:
         with click.progressbar(length=total, label="Erasing", hidden=as_json, file=sys.stderr) as bar:
             answer = service.erase_person(parts, CLI, site_key, email, done=bar.update)
     print_json(answer) if as_json else click.echo(f"Erased what belonged to {answer['erased']} comments.")
+
+
+@privacy.command("retain")
+@click.option("--site", "site_key", metavar="KEY", help="This site alone; else all of them.")
+@click.option("--dry-run", is_flag=True, help="Count what would go, and change nothing.")
+@json_option
+def retain(site_key: str | None, dry_run: bool, as_json: bool) -> None:
+    """Let go what has been kept for longer than the sites' settings keep_..._days say.
+
+    The worker does so by itself every ten minutes. Stopped half-way, the next run goes on with the rest.
+    """
+    from moderation.services import retention
+
+    with installation() as parts:
+        run = retention.count_past if dry_run else retention.retain
+        found = run(parts, CLI, site_key)
+    print_json({"sites": found}) if as_json else print_table(found, ("site", *retention.KINDS))

@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
-from moderation.domain.comment import WAITING, Action, State, event_of, state_after
+from moderation.domain.comment import REFUSED, WAITING, Action, State, event_of, state_after
 from moderation.domain.policy import ATTRIBUTES, evidence_shown
 from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body, normalise_line
@@ -24,6 +24,7 @@ from moderation.services import events, figures, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
+from moderation.services.submit import has_text
 from moderation.storage import audit, comments, decisions, sites, tallies, threads
 from moderation.storage.comments import QueueQuery, Surroundings
 from moderation.storage.db import read, write
@@ -451,6 +452,7 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
 
 
 _MOVED_ON = "Somebody else decided on the comment at the same moment."
+_TEXT_GONE = "The comment's text is gone, by the time that the site keeps it. Nobody can publish it any more."
 _EDITED = "The comment was edited since you saw it. Look at it again."
 
 
@@ -475,7 +477,10 @@ def _step(actor: Actor, comment: Comment | None, order: _Order) -> _Step:
         raise Conflict(_EDITED)
     if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
         raise Forbidden("The comment was escalated; an admin decides on it.")
-    return _Step(comment, before, state_after(before, order.action))
+    after = state_after(before, order.action)
+    if after not in REFUSED and not has_text(comment):
+        raise Conflict(_TEXT_GONE)
+    return _Step(comment, before, after)
 
 
 def _carry_out(session: Session, parts: Parts, actor: Actor, steps: Sequence[_Step], order: _Order) -> list[_Done]:

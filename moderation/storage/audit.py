@@ -123,7 +123,7 @@ def append(
         "previous": end.hash,
     }
     line["hash"] = _hash(line, key)
-    seq = session.scalar(_INSERT, line)
+    seq = session.execute(_INSERT, line).scalar_one()
     _keep(session, end.after(seq, line["hash"]), key)
 
 

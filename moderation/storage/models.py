@@ -42,7 +42,7 @@ MAX_AUTOMOD_CHARS = 65_536
 KEPT = {
     "addresses": "email_sealed IS NOT NULL",
     "networks": "ip_network <> ''",
-    "refused": "state IN ('rejected', 'spam', 'trashed') AND avatar <> 'deleted'",
+    "refused": "state IN ('rejected', 'spam', 'trashed') AND body <> ''",
 }
 """What a site may let go after some days, by what its comments then still have; each has an index of its own."""
 
