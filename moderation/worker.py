@@ -64,6 +64,11 @@ def run(app: Flask, stop: threading.Event) -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
+def node_name() -> str:
+    """What this machine, or container, is called in the names of its workers."""
+    return platform.node()[:40]
+
+
 def stop_on_signals() -> threading.Event:
     """An event that SIGTERM and SIGINT set from now on. To be called in the main thread."""
     stop = threading.Event()
@@ -83,7 +88,7 @@ class _Worker:
         self._app = app
         self._stop = stop
         self._parts: Parts = app.extensions["moderation"]
-        self._name = f"{platform.node()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
+        self._name = f"{node_name()}:{os.getpid()}:{threading.get_ident() % 100_000}"
         self._threads = self._parts.settings.worker_threads
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()

@@ -14,7 +14,7 @@ from moderation.cli import install
 from moderation.cli.program import installation, json_option, print_json
 from moderation.domain.actor import CLI
 from moderation.errors import ModerationError, SettingsError
-from moderation.settings import KEY_FILES, PREFIX
+from moderation.settings import KEY_FILES
 
 if TYPE_CHECKING:
     from moderation.services.parts import Parts
@@ -31,26 +31,32 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--new-key", is_flag=True, help="First put a new key at the head of the home folder's file.")
+@click.option("--shared", is_flag=True, help="All machines and containers read this same file of keys.")
 @json_option
-def rotate(new_key: bool, as_json: bool) -> None:
-    """Seal everything again under the first of the encryption keys.
+def rotate(new_key: bool, shared: bool, as_json: bool) -> None:
+    """Seal everything again under the first of the encryption keys, while the service runs.
 
-    Stop the service, run this with --new-key, start the service. Without --new-key, a key that you have put first
-    yourself is used. Stopped half-way, it goes on where it was. The old key opens answers to repeated requests for
-    another day, and your backups for as long as you keep them.
+    With --new-key a new key comes first; the service takes it up by itself. Without it, a key that you have put first
+    yourself is used. Stopped half-way, the next run goes on where it was, and makes no second key for it. The old key
+    opens answers to repeated requests for another day, and your backups for as long as you keep them.
     """
     from moderation.services import keys as service
 
     if new_key:
         with installation() as parts:
-            _refuse_while_running(parts)
-        install.add_encryption_key()
+            if not shared:
+                _refuse_other_machines(parts)
+            is_needed = service.is_finished(parts)
+        if is_needed:
+            install.add_encryption_key()
+        else:
+            click.echo("The last rotation was stopped half-way. Going on with its key.", err=True)
     with installation() as parts:
         total = service.count_sealed(parts)
         # A bar would spoil the output for programs, and logs.
         with click.progressbar(length=total, label="Sealing again", hidden=as_json, file=sys.stderr) as bar:
             answer = service.reseal(parts, CLI, bar.update)
-        current = parts.settings.encryption_keys[0][0]
+        current = parts.vault.current_key
     if as_json:
         print_json({**answer, "key": current})
         return
@@ -226,11 +232,17 @@ CHECKS: "tuple[tuple[str, Callable[[Parts], str]], ...]" = (
 )
 
 
-def _refuse_while_running(parts: "Parts") -> None:
-    try:
-        _worker(parts)
-    except SettingsError:
-        return
-    raise SettingsError(
-        f"The service is running and would not know the new key. Stop it, or set {PREFIX}ENCRYPTION_KEYS."
-    )
+def _refuse_other_machines(parts: "Parts") -> None:
+    """Another machine has a file of keys of its own, and would meet a key that it does not know."""
+    from moderation.storage import upkeep
+    from moderation.storage.db import read
+    from moderation.worker import node_name
+
+    with read() as session:
+        heard = upkeep.workers_since(session, parts.clock() - WORKER_SILENT_AFTER)
+    others = sorted({worker.rpartition(":")[0].rpartition(":")[0] for worker in heard} - {node_name()})
+    if others:
+        raise SettingsError(
+            f"A worker runs on another machine ({', '.join(others)}), which may have a file of keys of its own. Where "
+            "all of them read this one, say --shared; else add the key on each machine first."
+        )
