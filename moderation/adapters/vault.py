@@ -49,8 +49,8 @@ _SEPARATOR = b":"
 class Vault:
     """Seals, indexes and signs with the keys of the settings. Safe to share between threads.
 
-    A new key in the file of the encryption keys is taken up at the next value that is sealed, or that needs it: keys are
-    rotated while the service runs.
+    A new key in the file of the encryption keys is taken up at the next value that is sealed, or that needs it: keys
+    are rotated while the service runs.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -119,15 +119,18 @@ def _erase(parts: Parts, site: Site, index: bytes, comment_id: uuid.UUID) -> Non
             comment = comments.comment_of_site(session, site.id, comment_id)
             if comment is None or comment.email_index != index:
                 return
-            make = empty_comment if removes else _neutralise
+            make = empty_comment if removes else neutralise
             if make(session, parts, site, comment, now):
                 people.forget_author(session, comment.author_id)
                 return
     raise Conflict(f"The comment {comment_id} keeps changing. Run this again: it goes on with it.")
 
 
-def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
-    """Leave a comment its text and its place, and take from it who wrote it; False where it moved on."""
+def neutralise(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
+    """Leave a comment its text and its place, and take from it who wrote it, in the caller's transaction.
+
+    False where it moved on.
+    """
     threads.lock_threads(session, [comment.thread_id])
     values = {
         **WITHOUT_AUTHOR,
@@ -148,6 +151,41 @@ def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, no
         threads.touch_thread(session, comment.thread_id)
     events.tell(session, "comment.edited", site.key, thread_of(session, changed), changed, now)
     return True
+
+
+# --- by the link to a comment ------------------------------------------------------------------------------------
+
+
+def copy_of_comment(session: Session, site: Site, comment: Comment) -> dict[str, Any]:
+    """What may be handed to whoever has proven to have written this comment, and no more than that.
+
+    Not the address and the network themselves: the link proves who wrote the text, not whose address was typed. Not
+    what the service thinks of the text, which would teach a spammer.
+    """
+    shown = _shown_all(session, [comment])[0]
+    names = ("id", "thread", "parent_id", "created_at", "edited_at", "body", "body_html", "votes", "former_texts")
+    return {
+        "site": site.key,
+        **{name: shown[name] for name in names},
+        "author": {"name": comment.author_name, "url": comment.author_url},
+        "kept_of_its_author": {
+            "address": comment.email_sealed is not None,
+            "network": bool(comment.ip_network or comment.network_key),
+            "told_of_replies": subscriptions.is_watched_by_any(session, comment.id),
+        },
+    }
+
+
+AUTHOR = Actor("author", "author", "the comment's author")
+
+
+def erase_author(parts: Parts, site: Site, comment: Comment) -> None:
+    """Take from one comment who wrote it, for its author, and leave the text. Raises ``Conflict`` where it moved on."""
+    with write() as session:
+        if not neutralise(session, parts, site, comment, parts.clock()):
+            raise Conflict("The comment was changed at the same moment. Load it again.")
+        people.forget_author(session, comment.author_id)
+        audit_line(parts, session, AUTHOR, site, "privacy.erase", "comment", str(comment.id), {})
 
 
 def _address(email: str) -> str:
