@@ -1,6 +1,7 @@
 """``moderation privacy``: a person's data, to take along or gone."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -68,3 +69,28 @@ def retain(site_key: str | None, dry_run: bool, as_json: bool) -> None:
         run = retention.count_past if dry_run else retention.retain
         found = run(parts, CLI, site_key)
     print_json({"sites": found}) if as_json else print_table(found, ("site", *retention.KINDS))
+
+
+@privacy.command("erased")
+def erased() -> None:
+    """Print the ids of all comments that no longer say who wrote them, and no data of anybody.
+
+    Keep the list apart from your backups: 'privacy erase-again' takes it after an old backup was put back.
+    """
+    from moderation.services import backup as service
+
+    with installation():
+        print_json(list(service.list_erased()))
+
+
+@privacy.command("erase-again")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def erase_again(file: Path, as_json: bool) -> None:
+    """Erase again what FILE, by 'privacy erased', lists: after an old backup was put back. Final."""
+    from moderation.services import backup as service
+
+    with installation() as parts:
+        done = service.erase_again(parts, file)
+        service.note(parts, CLI, "privacy.erase-again", {"comments": done})
+    print_json({"erased": done}) if as_json else click.echo(f"Erased {done} comments' data again.")

@@ -5,7 +5,6 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from moderation.storage.audit import Head
 
 NOT_HELD = "The line that was noted is not there any more."
-WORKER_SILENT_AFTER = timedelta(seconds=30)
 
 
 @click.group()
@@ -208,7 +206,7 @@ def _worker(parts: "Parts") -> str:
 
     with read() as session:
         last = upkeep.last_beat(session)
-    if last is None or parts.clock() - last > WORKER_SILENT_AFTER:
+    if last is None or parts.clock() - last > upkeep.SILENT_AFTER:
         raise SettingsError("No worker is running: 'moderation serve' or 'moderation worker'.")
     return f"heard of {max(0, round((parts.clock() - last).total_seconds()))} s ago"
 
@@ -239,7 +237,7 @@ def _refuse_other_machines(parts: "Parts") -> None:
     from moderation.worker import node_name
 
     with read() as session:
-        heard = upkeep.workers_since(session, parts.clock() - WORKER_SILENT_AFTER)
+        heard = upkeep.workers_since(session, parts.clock() - upkeep.SILENT_AFTER)
     others = sorted({worker.rpartition(":")[0].rpartition(":")[0] for worker in heard} - {node_name()})
     if others:
         raise SettingsError(

@@ -97,7 +97,7 @@ def erase_person(
         if not ids:
             break
         for comment_id in ids:
-            _erase(parts, site, index, comment_id)
+            erase_comment(parts, site, comment_id, site_settings(site.settings).erase_texts, index)
             erased += 1
             done(1)
     with write() as session:
@@ -111,18 +111,23 @@ def _step(most: int | None, erased: int) -> int:
     return PAGE if most is None else min(PAGE, most - erased)
 
 
-def _erase(parts: Parts, site: Site, index: bytes, comment_id: uuid.UUID) -> None:
-    removes = site_settings(site.settings).erase_texts
+def erase_comment(
+    parts: Parts, site: Site, comment_id: uuid.UUID, removes: bool, email_index: bytes | None = None
+) -> bool:
+    """Erase who wrote a comment, and with ``removes`` its text; False where it is gone, or not of this address now.
+
+    Raises ``Conflict`` where it keeps changing.
+    """
     for _ in range(_TRIES):
         now = parts.clock()
         with write() as session:
             comment = comments.comment_of_site(session, site.id, comment_id)
-            if comment is None or comment.email_index != index:
-                return
+            if comment is None or email_index not in {None, comment.email_index}:
+                return False
             make = empty_comment if removes else neutralise
             if make(session, parts, site, comment, now):
                 people.forget_author(session, comment.author_id)
-                return
+                return True
     raise Conflict(f"The comment {comment_id} keeps changing. Run this again: it goes on with it.")
 
 

@@ -55,6 +55,11 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str | None) -> bool:
+    """Whether this code knows a revision, and so can bring a database from there to its own."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def is_current(session: Session) -> bool:
     """Whether the database is at the newest revision."""
     return current(session.connection()) == newest()

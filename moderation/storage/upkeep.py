@@ -14,6 +14,9 @@ from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginS
 FORGOTTEN_AFTER = timedelta(days=1)
 """A worker that has not been heard of for so long is taken off the list."""
 
+SILENT_AFTER = timedelta(seconds=30)
+"""A worker that has not been heard of for so long is not running."""
+
 BATCH = 1_000
 """Rows deleted in one transaction, so that no other writer waits long."""
 

@@ -78,7 +78,8 @@ def use_receipt() -> Response:
     """Change, withdraw or copy a comment by its receipt, or take the name off it, from the forms of its page.
 
     `preview`, `withdraw` and `erase` change nothing: they show the text as it would be, and ask once more. `copy`
-    answers a file of JSON with what is kept of this comment, without the address. Otherwise answers 303 back to the page.
+    answers a file of JSON with what is kept of this comment, without the address. Otherwise answers 303 to the
+    page.
     """
     if request.mimetype != "application/x-www-form-urlencoded":
         raise UnsupportedMedia("Send the form as application/x-www-form-urlencoded.")

@@ -15,8 +15,7 @@ from moderation.storage.models import AuditLine, Comment
 from moderation.web import console_privacy
 from tests.conftest import LiveServer, make_people, submission_json
 from tests.pages.test_accessibility import LOOKS, SIZES
-from tests.pages.test_console_pages import add_person, log_in, token_in
-from tests.pages.test_console_queue import enter
+from tests.pages.test_console_pages import PASSWORD, add_person, log_in, token_in
 
 EMAIL = "ana@example.org"
 
@@ -91,8 +90,12 @@ def test_privacy_page_and_receipt_have_no_violation(
         sites.change_site(parts, CLI, "news", settings={"erase_texts": False})
     made = client.post("/api/v1/sites/news/comments", json=submission_json()).get_json()
     add_person(live_server.app, "rosa", "admin", "news")
-    page = open_page(java_script_enabled=True)
-    enter(page, live_server.url, "rosa")
+    page = open_page()
+    page.goto(f"{live_server.url}/console/login")
+    page.fill("#name", "rosa")
+    page.fill("#password", PASSWORD)
+    page.click("button.primary")
+    page.wait_for_url("**/console/")
     for size, scheme in LOOKS:
         page.set_viewport_size(SIZES[size])
         page.emulate_media(color_scheme=scheme)
