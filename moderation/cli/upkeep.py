@@ -5,6 +5,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from moderation.services.parts import Parts
     from moderation.storage.audit import Head
 
+MAX_LINE = 2**63 - 1
 NOT_HELD = "The line that was noted is not there any more."
 
 
@@ -105,8 +107,9 @@ def _noted_heads(file: Any) -> "list[Head]":
     from moderation.storage.audit import Head
 
     try:
-        return [Head(str(one["chain"]), int(one["line"]), str(one["hash"])) for one in json.load(file)["heads"]]
-    except (ValueError, TypeError, KeyError):
+        heads = [Head(str(one["chain"]), int(one["line"]), str(one["hash"])) for one in json.load(file)["heads"]]
+        return [replace(head, seq=head.seq if 0 < head.seq <= MAX_LINE else 0) for head in heads]
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise click.UsageError("--noted is no output of 'moderation audit verify --json'.") from None
 
 

@@ -24,7 +24,6 @@ from moderation.services import events, figures, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
-from moderation.services.submit import has_text
 from moderation.storage import audit, comments, decisions, sites, tallies, threads
 from moderation.storage.comments import QueueQuery, Surroundings
 from moderation.storage.db import read, write
@@ -452,7 +451,7 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
 
 
 _MOVED_ON = "Somebody else decided on the comment at the same moment."
-_TEXT_GONE = "The comment's text is gone, by the time that the site keeps it. Nobody can publish it any more."
+_TEXT_GONE = "The comment has no text any more, by the time that the site keeps it. Nobody can publish it."
 _EDITED = "The comment was edited since you saw it. Look at it again."
 
 
@@ -478,7 +477,7 @@ def _step(actor: Actor, comment: Comment | None, order: _Order) -> _Step:
     if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
         raise Forbidden("The comment was escalated; an admin decides on it.")
     after = state_after(before, order.action)
-    if after not in REFUSED and not has_text(comment):
+    if after not in REFUSED and not comment.body:
         raise Conflict(_TEXT_GONE)
     return _Step(comment, before, after)
 

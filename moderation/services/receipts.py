@@ -181,5 +181,5 @@ def _may_edit(parts: Parts, comment: Comment, told: Told) -> bool:
     changes.
     """
     if told is Told.WAITING:
-        return submit.has_text(comment) and comment.editable_until > comment.created_at
+        return bool(comment.body) and comment.editable_until > comment.created_at
     return told in {Told.PUBLISHED, Told.HIDDEN} and parts.clock() <= comment.editable_until

@@ -113,6 +113,7 @@ def _let_go(parts: Parts, past: Past, ids: list[uuid.UUID]) -> int:
         if past.kind != REFUSED:
             retention.forget(session, past.kind, still)
             return len(still)
+        comments.lock_authors(session, [locked[comment_id].author_id for comment_id in still])
         emptied = [comment_id for comment_id in still if _empty(session, locked[comment_id], past.now)]
         learning.forget(session, parts, past.site_id, emptied)
         return len(emptied)

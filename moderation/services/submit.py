@@ -657,11 +657,6 @@ def erased_values(now: datetime, version: int) -> dict[str, Any]:
     }
 
 
-def has_text(comment: Comment) -> bool:
-    """Whether a comment that was not deleted still has its text: what was refused loses it after some time."""
-    return bool(comment.body) or comment.avatar != DELETED_AVATAR
-
-
 def _by_edit_token(parts: Parts, comment_id: uuid.UUID, edit_token: str | None) -> Own:
     """The comment that the edit token belongs to, while its author may still change it."""
 
