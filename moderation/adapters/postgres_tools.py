@@ -1,8 +1,9 @@
-"""``pg_dump`` and ``pg_restore``, which have to be on the PATH: the only programs that this service starts."""
+"""``pg_dump``, ``pg_restore`` and ``psql``, which have to be on the PATH: the only programs that are started here."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -21,14 +22,18 @@ def dump(database_url: str, target: Path, snapshot: str) -> None:
     _run("pg_dump", database_url, "--format=custom", f"--snapshot={snapshot}", *_OWNERLESS, f"--file={target}")
 
 
-def restore(database_url: str, source: Path, *, clean: bool) -> None:
-    """Read a file of ``dump`` into a database, in one transaction; with ``clean`` in the place of what is there.
+def restore(database_url: str, source: Path, script: Path, drop: Iterable[str]) -> None:
+    """Read a file of ``dump`` into a database, in the place of the tables ``drop``, all in one transaction.
 
-    Raises ``SettingsError`` as ``dump`` does; then nothing was changed.
+    ``script`` is written on the way, the same as SQL, whole before anything is changed; the caller deletes it. Raises
+    ``SettingsError`` as ``dump`` does; then nothing was changed.
     """
-    instead = ("--clean", "--if-exists") if clean else ()
-    options = ("--single-transaction", "--exit-on-error", *_OWNERLESS, *instead)
-    _run("pg_restore", database_url, *options, str(source))
+    require("psql")
+    _start("pg_restore", [*_OWNERLESS, f"--file={script}", str(source)], {})
+    tables = ", ".join(f'"{name}"' for name in drop)
+    dropped = [f"--command=DROP TABLE IF EXISTS {tables} CASCADE"] if tables else []
+    options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null")
+    _run("psql", database_url, *options, *dropped, f"--file={script}")
 
 
 def require(program: str) -> str:
@@ -47,15 +52,17 @@ _OWNERLESS = ("--no-owner", "--no-privileges")
 
 def _run(program: str, database_url: str, *arguments: str) -> None:
     """The password goes by the environment: the list of processes shows arguments to everybody."""
-    path = require(program)
     url = make_url(database_url)
     place = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
     password = place.pop("password", None)
-    environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
-    command = [path, f"--dbname={make_conninfo(**place)}", "--no-password", *arguments]
+    secret = {"PGPASSWORD": str(password)} if password else {}
+    _start(program, [f"--dbname={make_conninfo(**place)}", "--no-password", *arguments], secret)
+
+
+def _start(program: str, arguments: list[str], environment: Mapping[str, str]) -> None:
     done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
-        command,
-        env=environment,
+        [require(program), *arguments],
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -152,7 +152,7 @@ def restore(settings: Settings, folder: Path, now: datetime, *, replace: bool = 
     if settings.is_sqlite:
         _restore_sqlite(settings, vault, manifest, file)
     else:
-        postgres_tools.restore(settings.database_url, file, clean=replace)
+        _restore_postgres(settings, file, backup.TABLES if replace else ())
         _finish(settings, vault, manifest)
     return {**{name: manifest[name] for name in ("made_at", "comments")}, "revision": schema.newest(), "erased": erased}
 
@@ -222,6 +222,16 @@ def _restore_sqlite(settings: Settings, vault: Vault, manifest: dict[str, Any], 
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _restore_postgres(settings: Settings, file: Path, drop: tuple[str, ...]) -> None:
+    script = settings.home / f"{file.name}.restoring"
+    script.unlink(missing_ok=True)
+    _touch(script)
+    try:
+        postgres_tools.restore(settings.database_url, file, script, drop)
+    finally:
+        script.unlink(missing_ok=True)
 
 
 def _finish(settings: Settings, vault: Vault, manifest: dict[str, Any]) -> None:

@@ -15,8 +15,11 @@ from moderation.domain.comment import State
 from moderation.errors import StorageUnavailable
 from moderation.settings import Settings
 from moderation.storage import audit, schema
-from moderation.storage.db import engine_options
+from moderation.storage.db import Base, engine_options
 from moderation.storage.models import Comment, Moderator, Site
+
+TABLES = (*Base.metadata.tables, "alembic_version")
+"""All that is ours in a database."""
 
 _PAGE = 1_000
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from flask import Flask
 
 from moderation.app import create_app
 from moderation.domain.actor import CLI
-from moderation.services import privacy, sites
+from moderation.services import backup, privacy, sites
 from moderation.settings import read_settings
+from moderation.storage import schema
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Heartbeat
 from tests.conftest import dispose, submission_json
@@ -172,6 +174,25 @@ def test_restore_over_content_is_refused_unless_told_and_erases_again_what_was_e
     assert (kept["Remark number 1."].email_sealed, kept[""].state) == (None, "deleted")
     assert kept["Remark number 2."].email_sealed
     assert not (home / "erased-since.json").exists()
+    run("audit", "verify")
+
+
+@both
+def test_restore_of_an_older_schema_over_a_newer_one_brings_it_to_this_version(
+    serving: Flask, kind: str, home: Path, tmp_path: Path, run: Run, run_json: Run
+) -> None:
+    folder = tmp_path / "copy"
+    engine = serving.extensions["sqlalchemy"].engine
+    with engine.connect() as connection, connection.begin():
+        command.downgrade(schema._config(connection), "0011")
+    dispose(serving)
+    assert "moderation db upgrade" in run("backup", str(folder), status=1).stderr
+    backup.make(serving.extensions["moderation"], folder)
+    run("db", "upgrade")
+    run("audit", "verify")
+    dispose(serving)
+    assert run_json("restore", str(folder), "--replace")["comments"] == 3
+    run("db", "check")
     run("audit", "verify")
 
 
