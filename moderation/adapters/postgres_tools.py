@@ -30,10 +30,10 @@ def restore(database_url: str, source: Path, script: Path, drop: Iterable[str]) 
     """
     require("psql")
     _start("pg_restore", [*_OWNERLESS, f"--file={script}", str(source)], {})
-    tables = ", ".join(f'"{name}"' for name in drop)
-    dropped = [f"--command=DROP TABLE IF EXISTS {tables} CASCADE"] if tables else []
+    dropped = ", ".join(f'"{name}"' for name in drop)
     options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null")
-    _run("psql", database_url, *options, *dropped, f"--file={script}")
+    first = f"--command=DROP TABLE IF EXISTS {dropped} CASCADE"
+    _run("psql", database_url, *options, first, f"--file={script}")
 
 
 def require(program: str) -> str:

@@ -71,7 +71,7 @@ def make(parts: Parts, folder: Path, *, with_keys: bool = False) -> dict[str, An
         "database": kind,
         "bytes": file.stat().st_size,
         "sha256": _sha256(file),
-        "keys": _marks(settings, parts.vault),
+        "keys": _marks(settings),
         "with_keys": with_keys,
         **facts,
     }
@@ -148,11 +148,12 @@ def restore(settings: Settings, folder: Path, now: datetime, *, replace: bool = 
     file = folder / FILES.get(manifest["database"], "")
     vault = Vault(settings)
     _check(settings, vault, manifest, file)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     erased = _make_room(settings, now, replace)
     if settings.is_sqlite:
         _restore_sqlite(settings, vault, manifest, file)
     else:
-        _restore_postgres(settings, file, backup.TABLES if replace else ())
+        _restore_postgres(settings, file)
         _finish(settings, vault, manifest)
     return {**{name: manifest[name] for name in ("made_at", "comments")}, "revision": schema.newest(), "erased": erased}
 
@@ -165,7 +166,7 @@ def _check(settings: Settings, vault: Vault, manifest: dict[str, Any], file: Pat
         )
     if not file.is_file() or _sha256(file) != manifest["sha256"]:
         raise SettingsError(f"{file.name} is not what was backed up: its checksum is another one.")
-    here, wanted = _marks(settings, vault), manifest["keys"]
+    here, wanted = _marks(settings), manifest["keys"]
     missing = [name for name, mark in wanted.items() if here.get(name) != mark]
     if missing:
         raise SettingsError(
@@ -224,12 +225,12 @@ def _restore_sqlite(settings: Settings, vault: Vault, manifest: dict[str, Any], 
         fresh.unlink(missing_ok=True)
 
 
-def _restore_postgres(settings: Settings, file: Path, drop: tuple[str, ...]) -> None:
+def _restore_postgres(settings: Settings, file: Path) -> None:
     script = settings.home / f"{file.name}.restoring"
     script.unlink(missing_ok=True)
     _touch(script)
     try:
-        postgres_tools.restore(settings.database_url, file, script, drop)
+        postgres_tools.restore(settings.database_url, file, script, backup.TABLES)
     finally:
         script.unlink(missing_ok=True)
 
@@ -299,7 +300,7 @@ def _at(settings: Settings, file: Path) -> Settings:
     return dataclasses.replace(settings, database_url=f"sqlite:///{file}")
 
 
-def _marks(settings: Settings, vault: Vault) -> dict[str, str]:
+def _marks(settings: Settings) -> dict[str, str]:
     """By which a key is known again, and from which nobody gets back to it: keys have 256 random bits."""
     keys = {f"encryption key {key_id}": key for key_id, key in settings.encryption_keys}
     keys |= {"index key": settings.index_key, "secret key": settings.secret_key}
