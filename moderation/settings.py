@@ -50,7 +50,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. Durations in seconds, sizes in bytes unless the name says otherwise."""
+    """All settings. Durations in seconds, sizes in bytes unless the name says otherwise.
+
+    ``encryption_keys_file``: the file that ``encryption_keys`` were read from, which may get a new key while the
+    service runs; None where they came from the environment.
+    """
 
     home: Path
     database_url: str = field(repr=False)
@@ -58,6 +62,7 @@ class Settings:
     secret_key: bytes = field(repr=False)
     encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
     index_key: bytes = field(repr=False)
+    encryption_keys_file: Path | None = None
     webhook_allow_networks: tuple[Network, ...] = ()
     webhook_allow_http: bool = False
     webhook_timeout_s: float = 20.0
@@ -120,6 +125,7 @@ def read_settings() -> Settings:
         secret_key=_key("SECRET_KEY", read.key("SECRET_KEY", home)),
         encryption_keys=_keyring(read.key("ENCRYPTION_KEYS", home)),
         index_key=_key("INDEX_KEY", read.key("INDEX_KEY", home)),
+        encryption_keys_file=_keys_file(home),
         webhook_allow_networks=_networks("WEBHOOK_ALLOW_NETWORKS", read("WEBHOOK_ALLOW_NETWORKS", env.list, [])),
         webhook_allow_http=read("WEBHOOK_ALLOW_HTTP", env.bool, False),
         webhook_timeout_s=read("WEBHOOK_TIMEOUT_S", env.float, 20.0, validate.Range(0.1, 60)),
@@ -273,6 +279,17 @@ def _key(name: str, value: str) -> bytes:
     if len(set(key)) < MIN_KEY_BYTES // 4:
         raise SettingsError(f"{PREFIX}{name} is not random. {hint}")
     return key
+
+
+def _keys_file(home: Path) -> Path | None:
+    if os.environ.get(f"{PREFIX}ENCRYPTION_KEYS"):
+        return None
+    return Path(os.environ.get(f"{PREFIX}ENCRYPTION_KEYS_FILE") or home / "keys" / KEY_FILES["ENCRYPTION_KEYS"])
+
+
+def read_keyring(path: Path) -> tuple[tuple[str, bytes], ...]:
+    """The encryption keys in a file, the first of which seals. Raises ``SettingsError``, ``OSError``."""
+    return _keyring(path.read_text(encoding="ascii"))
 
 
 def _keyring(value: str) -> tuple[tuple[str, bytes], ...]:

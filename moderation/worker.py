@@ -1,5 +1,5 @@
 """The worker: a loop that leases deliveries and settles them, threads that send; and beside it a loop for external
-scorers and one for mail.
+scorers, one for mail and one for what sites let go after some days.
 
 A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread,
 and all that do not answer well at present hold no more than a part of them together.
@@ -19,8 +19,9 @@ from types import FrameType
 import structlog
 from flask import Flask
 
+from moderation.domain.actor import WORKER
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, digests, mailing, scorings
+from moderation.services import deliver, digests, mailing, retention, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -60,7 +61,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
     work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
     """
-    beside: list[threading.Thread] = [_Asking(app, stop)]
+    beside: list[threading.Thread] = [_Asking(app, stop), _Retaining(app, stop)]
     if app.extensions["moderation"].mailer is not None:
         beside.append(_Mailing(app, stop))
     for thread in beside:
@@ -69,6 +70,11 @@ def run(app: Flask, stop: threading.Event) -> None:
     end = time.monotonic() + GRACE_S
     for thread in beside:
         thread.join(max(0.0, end - time.monotonic()))
+
+
+def node_name() -> str:
+    """What this machine, or container, is called in the names of its workers."""
+    return platform.node()[:40]
 
 
 def stop_on_signals() -> threading.Event:
@@ -90,7 +96,7 @@ class _Worker:
         self._app = app
         self._stop = stop
         self._parts: Parts = app.extensions["moderation"]
-        self._name = f"{platform.node()[:40]}:{os.getpid()}:{threading.get_ident() % 100_000}"
+        self._name = f"{node_name()}:{os.getpid()}:{threading.get_ident() % 100_000}"
         self._threads = self._parts.settings.worker_threads
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Ended] = queue.SimpleQueue()
@@ -338,6 +344,36 @@ class _Mailing(threading.Thread):
         if not is_there:
             return mailing.REST_S
         return 0.0 if leased else MAIL_POLL_S
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, POLL_S))
+
+
+class _Retaining(threading.Thread):
+    """The loop that lets go what sites keep for some days only. It may have much to do, and delays nothing else."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__(name="retaining", daemon=True)
+        self._app = app
+        self._stop_asked = stop
+        self._parts: Parts = app.extensions["moderation"]
+
+    def run(self) -> None:
+        """Let go what is over until the worker is to stop. Never raises."""
+        with self._app.app_context():
+            while not self._stop_asked.is_set():
+                self._sleep(self._step())
+
+    def _step(self) -> float:
+        """Let go what is over; returns how long to wait, in seconds."""
+        try:
+            retention.retain(self._parts, WORKER, stopped=self._stop_asked.is_set)
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; what is left goes the next time)
+            _log.error("not retained", error=type(error).__name__, wait_s=BACK_OFF_S[-1])
+            return BACK_OFF_S[-1]
+        return TIDY_S
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds

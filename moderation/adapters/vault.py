@@ -16,6 +16,8 @@ import hmac
 import secrets
 import string
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 
@@ -25,8 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from moderation.domain.identity import subscriber_of
-from moderation.errors import Bug
-from moderation.settings import Settings
+from moderation.errors import Bug, SettingsError
+from moderation.settings import Settings, read_keyring
 
 NONCE_BYTES = 12
 """NIST SP 800-38D, 8.2.2: random nonces of 96 bits are good for 2**32 values under one key."""
@@ -45,11 +47,14 @@ _SEPARATOR = b":"
 
 
 class Vault:
-    """Seals, indexes and signs with the keys of the settings. Safe to share between threads."""
+    """Seals, indexes and signs with the keys of the settings. Safe to share between threads.
+
+    A new key in the file of the encryption keys is taken up at the next value that is sealed, or that needs it: keys
+    are rotated while the service runs.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in settings.encryption_keys}
-        self._current = settings.encryption_keys[0][0]
+        self._keys = Keyring(settings)
         self._index_key = settings.index_key
         self._secret_key = settings.secret_key
         self._audit_key = _derive(settings.index_key, b"audit")
@@ -62,9 +67,9 @@ class Vault:
         The result is ``key-id ":" nonce ciphertext tag``, that is 29 bytes and the key id more than ``plain``.
         """
         nonce = secrets.token_bytes(NONCE_BYTES)
-        place = _place(self._current, table, column, row_id, site_id)
-        sealed = self._ciphers[self._current].encrypt(nonce, plain, place)
-        return self._current.encode("ascii") + _SEPARATOR + nonce + sealed
+        key_id, cipher = self._keys.sealing()
+        sealed = cipher.encrypt(nonce, plain, _place(key_id, table, column, row_id, site_id))
+        return key_id.encode("ascii") + _SEPARATOR + nonce + sealed
 
     def open(self, sealed: bytes, *, table: str, column: str, row_id: uuid.UUID, site_id: uuid.UUID) -> bytes:
         """Decrypt what was sealed for this place.
@@ -72,7 +77,7 @@ class Vault:
         Raises ``Bug`` for a value that was changed, belongs elsewhere, or whose key is not among the settings.
         """
         key_id = self.key_id_of(sealed)
-        cipher = self._ciphers.get(key_id)
+        cipher = self._keys.opening(key_id)
         if cipher is None:
             raise Bug(f"A sealed value of {table}.{column} needs a key that ENCRYPTION_KEYS does not have.")
         start = len(key_id) + len(_SEPARATOR)
@@ -81,6 +86,11 @@ class Vault:
             return cipher.decrypt(nonce, rest, _place(key_id, table, column, row_id, site_id))
         except (InvalidTag, ValueError):
             raise Bug(f"A sealed value of {table}.{column} was changed or belongs elsewhere.") from None
+
+    @property
+    def current_key(self) -> str:
+        """The id of the key that seals."""
+        return self._keys.sealing()[0]
 
     def key_id_of(self, sealed: bytes) -> str:
         """The id of the key that a value was sealed with; raises ``Bug`` for what is no sealed value."""
@@ -91,7 +101,7 @@ class Vault:
 
     def reseal(self, sealed: bytes, *, table: str, column: str, row_id: uuid.UUID, site_id: uuid.UUID) -> bytes | None:
         """Seal again under the current key, for a rotation; None where it is under that key already."""
-        if self.key_id_of(sealed) == self._current:
+        if self.key_id_of(sealed) == self.current_key:
             return None
         plain = self.open(sealed, table=table, column=column, row_id=row_id, site_id=site_id)
         return self.seal(plain, table=table, column=column, row_id=row_id, site_id=site_id)
@@ -175,6 +185,48 @@ class Vault:
 
     def _derive_signing_key(self, purpose: str) -> bytes:
         return _derive(self._secret_key, b"sign\0" + purpose.encode())
+
+
+class Keyring:
+    """The encryption keys. Where they are in a file, it is read again once it is another one: a look costs some
+    microseconds. What cannot be read then, or makes no sense, leaves the keys as they were.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.encryption_keys_file
+        self._seen: tuple[int, int, int] | None = None
+        self._ring = _ring(settings.encryption_keys)
+
+    def sealing(self) -> tuple[str, AESGCM]:
+        """The id of the first key, and its cipher."""
+        self._look()
+        return next(iter(self._ring.items()))
+
+    def opening(self, key_id: str) -> AESGCM | None:
+        """The cipher of a key; None where there is no such key."""
+        if key_id not in self._ring:
+            self._look()
+        return self._ring.get(key_id)
+
+    def _look(self) -> None:
+        mark = self._mark()
+        if self._file is None or mark is None or mark == self._seen:
+            return
+        with suppress(SettingsError, OSError, UnicodeDecodeError):
+            fresh = _ring(read_keyring(self._file))
+            self._ring, self._seen = fresh, mark
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        """What another file in this place, or a change of this one, differs in."""
+        try:
+            found = self._file.stat() if self._file else None
+        except OSError:
+            return None
+        return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None
+
+
+def _ring(keys: Iterable[tuple[str, bytes]]) -> dict[str, AESGCM]:
+    return {key_id: AESGCM(key) for key_id, key in keys}
 
 
 def _place(key_id: str, table: str, column: str, row_id: uuid.UUID, site_id: uuid.UUID) -> bytes:

@@ -9,6 +9,7 @@ import click
 from moderation import __version__
 from moderation.cli import (
     access,
+    backups,
     install,
     learned,
     mail,
@@ -58,6 +59,8 @@ for command in (
     privacy.privacy,
     transfer.import_,
     transfer.export,
+    backups.make_backup,
+    backups.put_back,
     upkeep.keys,
     upkeep.audit,
     upkeep.check,

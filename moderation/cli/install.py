@@ -170,6 +170,7 @@ def _migrate(settings: Settings) -> str | None:
     """Upgrade the schema; the new revision, or None where there was nothing to do."""
     from sqlalchemy import create_engine
 
+    from moderation.adapters.vault import Vault
     from moderation.storage import schema
     from moderation.storage.db import engine_options
 
@@ -180,7 +181,7 @@ def _migrate(settings: Settings) -> str | None:
                 before = schema.current(connection)
             if before == schema.newest():
                 return None
-            schema.upgrade(engine)
+            schema.upgrade(engine, Vault(settings).audit_key)
     finally:
         engine.dispose()
     return schema.newest()
@@ -218,7 +219,8 @@ def _worded_database_errors() -> Iterator[None]:
 
 
 def add_encryption_key() -> str:
-    """Put a new key at the head of the home folder's file, the others after it; its id.
+    """Put a new key at the head of the home folder's file, the others after it; its id. The file is replaced at once:
+    whoever reads it has the old keys, or all of them.
 
     Raises ``SettingsError`` where the keys come from the environment.
     """
@@ -230,6 +232,7 @@ def add_encryption_key() -> str:
     path = settings.home / "keys" / KEY_FILES["ENCRYPTION_KEYS"]
     text = _new_key("ENCRYPTION_KEYS").replace(f"{FIRST_KEY_ID}:", f"{key_id}:", 1)
     fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)  # of a run that was killed before it was put in place, so nothing is under its key
     _write_key(fresh, text + "\n" + path.read_text(encoding="ascii").strip())
     fresh.replace(path)
     return key_id

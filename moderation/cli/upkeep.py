@@ -1,10 +1,11 @@
 """``moderation keys``, ``audit`` and ``check``: keys, the audit chain, a self-test of the installation."""
 
+import json
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +14,14 @@ from moderation.cli import install
 from moderation.cli.program import installation, json_option, print_json
 from moderation.domain.actor import CLI
 from moderation.errors import ModerationError, SettingsError
-from moderation.settings import KEY_FILES, PREFIX
+from moderation.settings import KEY_FILES
 
 if TYPE_CHECKING:
     from moderation.services.parts import Parts
+    from moderation.storage.audit import Head
 
-WORKER_SILENT_AFTER = timedelta(seconds=30)
+MAX_LINE = 2**63 - 1
+NOT_HELD = "The line that was noted is not there any more."
 
 
 @click.group()
@@ -28,26 +31,32 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--new-key", is_flag=True, help="First put a new key at the head of the home folder's file.")
+@click.option("--shared", is_flag=True, help="All machines and containers read this same file of keys.")
 @json_option
-def rotate(new_key: bool, as_json: bool) -> None:
-    """Seal everything again under the first of the encryption keys.
+def rotate(new_key: bool, shared: bool, as_json: bool) -> None:
+    """Seal everything again under the first of the encryption keys, while the service runs.
 
-    Stop the service, run this with --new-key, start the service. Without --new-key, a key that you have put first
-    yourself is used. Stopped half-way, it goes on where it was. The old key opens answers to repeated requests for
-    another day, and your backups for as long as you keep them.
+    With --new-key a new key comes first; the service takes it up by itself. Without it, a key that you have put first
+    yourself is used. Stopped half-way, the next run goes on where it was, and makes no second key for it. The old key
+    opens answers to repeated requests for another day, and your backups for as long as you keep them.
     """
     from moderation.services import keys as service
 
     if new_key:
         with installation() as parts:
-            _refuse_while_running(parts)
-        install.add_encryption_key()
+            if not shared:
+                _refuse_other_machines(parts)
+            is_needed = service.is_finished(parts)
+        if is_needed:
+            install.add_encryption_key()
+        else:
+            click.echo("The last rotation was stopped half-way. Going on with its key.", err=True)
     with installation() as parts:
         total = service.count_sealed(parts)
         # A bar would spoil the output for programs, and logs.
         with click.progressbar(length=total, label="Sealing again", hidden=as_json, file=sys.stderr) as bar:
             answer = service.reseal(parts, CLI, bar.update)
-        current = parts.settings.encryption_keys[0][0]
+        current = parts.vault.current_key
     if as_json:
         print_json({**answer, "key": current})
         return
@@ -60,17 +69,21 @@ def audit() -> None:
 
 
 @audit.command()
+@click.option("--noted", type=click.File(encoding="utf-8"), help="What this printed earlier with --json.")
 @json_option
-def verify(as_json: bool) -> None:
-    """Walk the chains of the audit log; status 1 where one does not hold.
+def verify(noted: Any, as_json: bool) -> None:
+    """Walk the chains of the audit log; status 1 where a line was changed, put in or removed, at the end too.
 
-    Prints the head of each chain: note them elsewhere, since lines cut off at the end show only against them.
+    Prints the head of each chain: keep what --json prints elsewhere, and give it by --noted. A database that was put
+    back as a whole to what it once was shows only so.
     """
     from moderation.storage import audit as log
     from moderation.storage.db import read
 
     with installation() as parts, read() as session:
         broken, heads = log.verify(session, parts.vault.audit_key), log.heads(session)
+        missed = log.not_held(session, _noted_heads(noted)) if noted else []
+        broken += [log.Broken(head.seq, head.chain, NOT_HELD) for head in missed]
     if as_json:
         print_json(
             {
@@ -88,6 +101,16 @@ def verify(as_json: bool) -> None:
         raise click.ClickException(f"The audit log does not hold at {len(broken)} lines.")
     if not as_json:
         click.echo("Every chain holds.")
+
+
+def _noted_heads(file: Any) -> "list[Head]":
+    from moderation.storage.audit import Head
+
+    try:
+        heads = [Head(str(one["chain"]), int(one["line"]), str(one["hash"])) for one in json.load(file)["heads"]]
+        return [replace(head, seq=head.seq if 0 < head.seq <= MAX_LINE else 0) for head in heads]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise click.UsageError("--noted is no output of 'moderation audit verify --json'.") from None
 
 
 @click.command()
@@ -186,7 +209,7 @@ def _worker(parts: "Parts") -> str:
 
     with read() as session:
         last = upkeep.last_beat(session)
-    if last is None or parts.clock() - last > WORKER_SILENT_AFTER:
+    if last is None or parts.clock() - last > upkeep.SILENT_AFTER:
         raise SettingsError("No worker is running: 'moderation serve' or 'moderation worker'.")
     return f"heard of {max(0, round((parts.clock() - last).total_seconds()))} s ago"
 
@@ -210,11 +233,17 @@ CHECKS: "tuple[tuple[str, Callable[[Parts], str]], ...]" = (
 )
 
 
-def _refuse_while_running(parts: "Parts") -> None:
-    try:
-        _worker(parts)
-    except SettingsError:
-        return
-    raise SettingsError(
-        f"The service is running and would not know the new key. Stop it, or set {PREFIX}ENCRYPTION_KEYS."
-    )
+def _refuse_other_machines(parts: "Parts") -> None:
+    """Another machine has a file of keys of its own, and would meet a key that it does not know."""
+    from moderation.storage import upkeep
+    from moderation.storage.db import read
+    from moderation.worker import node_name
+
+    with read() as session:
+        heard = upkeep.workers_since(session, parts.clock() - upkeep.SILENT_AFTER)
+    others = sorted({worker.rpartition(":")[0].rpartition(":")[0] for worker in heard} - {node_name()})
+    if others:
+        raise SettingsError(
+            f"A worker runs on another machine ({', '.join(others)}), which may have a file of keys of its own. Where "
+            "all of them read this one, say --shared; else add the key on each machine first."
+        )

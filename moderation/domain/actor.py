@@ -70,5 +70,8 @@ def _rank(role: Role | None) -> int:
 CLI = Actor("cli", "cli", "command line", {None: Role.ADMIN})
 """The operator at the machine."""
 
+WORKER = Actor("worker", "worker", "worker", {None: Role.ADMIN})
+"""The service itself, at what it does by the clock."""
+
 POLICY = Actor("policy", "policy", "site policy")
 """The site's own settings."""

@@ -36,6 +36,9 @@ class Action(StrEnum):
     ESCALATE = "escalate"
 
 
+REFUSED = frozenset({State.REJECTED, State.SPAM, State.TRASHED})
+"""States in which somebody, or the policy, decided against a comment."""
+
 WAITING = frozenset({State.PENDING, State.ESCALATED})
 """States in which a comment waits for somebody."""
 

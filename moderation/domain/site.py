@@ -17,7 +17,10 @@ from moderation.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """Settings of one site. Rates are written as ``10/minute;100/hour``; ``none`` lifts the limit."""
+    """Settings of one site. Rates are written as ``10/minute;100/hour``; ``none`` lifts the limit.
+
+    0 days: until somebody erases it. Nothing goes by itself unless a site says so, since nothing of it comes back.
+    """
 
     policy: str = "hold"
     approve_below: float = 0.2
@@ -28,6 +31,9 @@ class SiteSettings:
     require_email: bool = False
     sso: str = "off"
     erase_texts: bool = True
+    keep_addresses_days: int = 0
+    keep_networks_days: int = 0
+    keep_refused_days: int = 0
     max_chars: int = 10_000
     max_depth: int = 4
     edit_window_s: int = 900
@@ -56,6 +62,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_chars": (1, 10_000),
     "max_depth": (1, 10),
     "edit_window_s": (0, 86_400),
+    "keep_addresses_days": (0, 3_650),
+    "keep_networks_days": (0, 3_650),
+    "keep_refused_days": (0, 3_650),
 }
 """Least and most of each setting that is a number."""
 

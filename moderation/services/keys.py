@@ -12,6 +12,10 @@ BATCH = 200
 """Rows a transaction, so that no reader's comment waits long for the writer's place."""
 
 
+MAX_LOOKS = 3
+"""Looks at everything after the first, at most: each finds what was sealed under an old key since the one before."""
+
+
 def count_sealed(parts: Parts) -> int:
     """How many sealed values there are."""
     with read() as session:
@@ -21,10 +25,32 @@ def count_sealed(parts: Parts) -> int:
 def reseal(parts: Parts, actor: Actor, progress: Callable[[int], None] = lambda _: None) -> dict[str, int]:
     """Seal again what is not under the current key; ``{"resealed", "checked"}``.
 
-    Works in batches of its own transactions: stopped half-way, it goes on with the rest the next time. Raises ``Bug``
-    for a value that does not open. ``progress`` is told the rows done.
+    Works in batches of its own transactions, while others write: stopped half-way, it goes on with the rest the next
+    time. What was sealed under an old key by a transaction that was under way is found by a last look at everything.
+    Raises ``Bug`` for a value that does not open. ``progress`` is told the rows done.
     """
     actor.require_everywhere(Role.ADMIN)
+    resealed, checked = _reseal_all(parts, progress)
+    for _ in range(MAX_LOOKS):
+        late, _rows = _reseal_all(parts, lambda _: None)
+        resealed += late
+        if not late:
+            break
+    _note(parts, actor, resealed)
+    return {"resealed": resealed, "checked": checked}
+
+
+def is_finished(parts: Parts) -> bool:
+    """Whether everything was sealed under the first of the keys: there is no other, or a rotation to it came to its
+    end.
+    """
+    if len(parts.settings.encryption_keys) == 1:
+        return True
+    with read() as session:
+        return bool(audit.lines_about(session, "keys", parts.vault.current_key, 1))
+
+
+def _reseal_all(parts: Parts, progress: Callable[[int], None]) -> tuple[int, int]:
     resealed = checked = 0
     for place in sealed.COLUMNS:
         after: uuid.UUID | None = None
@@ -34,8 +60,7 @@ def reseal(parts: Parts, actor: Actor, progress: Callable[[int], None] = lambda 
             progress(rows)
             if after is None:
                 break
-    _note(parts, actor, resealed)
-    return {"resealed": resealed, "checked": checked}
+    return resealed, checked
 
 
 def _batch(parts: Parts, place: tuple[str, str], after: uuid.UUID | None) -> tuple[int, int, uuid.UUID | None]:
@@ -63,7 +88,7 @@ def _note(parts: Parts, actor: Actor, resealed: int) -> None:
             actor=actor,
             action="keys.rotate",
             object_kind="keys",
-            object_id=parts.settings.encryption_keys[0][0],
+            object_id=parts.vault.current_key,
             data={"resealed": resealed},
             now=parts.clock(),
             key=parts.vault.audit_key,

@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY, Actor, Role
-from moderation.domain.comment import WAITING, Action, State, event_of, state_after
+from moderation.domain.comment import REFUSED, WAITING, Action, State, event_of, state_after
 from moderation.domain.policy import ATTRIBUTES, evidence_shown
 from moderation.domain.site import site_settings
 from moderation.domain.text import normalise_body, normalise_line
@@ -451,6 +451,7 @@ def _order(action: str, reason: str, note: str, expected_state: str | None, expe
 
 
 _MOVED_ON = "Somebody else decided on the comment at the same moment."
+_TEXT_GONE = "The comment has no text any more, by the time that the site keeps it. Nobody can publish it."
 _EDITED = "The comment was edited since you saw it. Look at it again."
 
 
@@ -475,7 +476,10 @@ def _step(actor: Actor, comment: Comment | None, order: _Order) -> _Step:
         raise Conflict(_EDITED)
     if before is State.ESCALATED and not actor.may(comment.site_id, Role.ADMIN):
         raise Forbidden("The comment was escalated; an admin decides on it.")
-    return _Step(comment, before, state_after(before, order.action))
+    after = state_after(before, order.action)
+    if after not in REFUSED and not comment.body:
+        raise Conflict(_TEXT_GONE)
+    return _Step(comment, before, after)
 
 
 def _carry_out(session: Session, parts: Parts, actor: Actor, steps: Sequence[_Step], order: _Order) -> list[_Done]:

@@ -97,7 +97,7 @@ def erase_person(
         if not ids:
             break
         for comment_id in ids:
-            _erase(parts, site, index, comment_id)
+            erase_comment(parts, site, comment_id, site_settings(site.settings).erase_texts, index)
             erased += 1
             done(1)
     with write() as session:
@@ -111,23 +111,31 @@ def _step(most: int | None, erased: int) -> int:
     return PAGE if most is None else min(PAGE, most - erased)
 
 
-def _erase(parts: Parts, site: Site, index: bytes, comment_id: uuid.UUID) -> None:
-    removes = site_settings(site.settings).erase_texts
+def erase_comment(
+    parts: Parts, site: Site, comment_id: uuid.UUID, removes: bool, email_index: bytes | None = None
+) -> bool:
+    """Erase who wrote a comment, and with ``removes`` its text; False where it is gone, or not of this address now.
+
+    Raises ``Conflict`` where it keeps changing.
+    """
     for _ in range(_TRIES):
         now = parts.clock()
         with write() as session:
             comment = comments.comment_of_site(session, site.id, comment_id)
-            if comment is None or comment.email_index != index:
-                return
-            make = empty_comment if removes else _neutralise
+            if comment is None or email_index not in {None, comment.email_index}:
+                return False
+            make = empty_comment if removes else neutralise
             if make(session, parts, site, comment, now):
                 people.forget_author(session, comment.author_id)
-                return
+                return True
     raise Conflict(f"The comment {comment_id} keeps changing. Run this again: it goes on with it.")
 
 
-def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
-    """Leave a comment its text and its place, and take from it who wrote it; False where it moved on."""
+def neutralise(session: Session, parts: Parts, site: Site, comment: Comment, now: datetime) -> bool:
+    """Leave a comment its text and its place, and take from it who wrote it, in the caller's transaction.
+
+    False where it moved on.
+    """
     threads.lock_threads(session, [comment.thread_id])
     values = {
         **WITHOUT_AUTHOR,
@@ -148,6 +156,41 @@ def _neutralise(session: Session, parts: Parts, site: Site, comment: Comment, no
         threads.touch_thread(session, comment.thread_id)
     events.tell(session, "comment.edited", site.key, thread_of(session, changed), changed, now)
     return True
+
+
+# --- by the link to a comment ------------------------------------------------------------------------------------
+
+
+def copy_of_comment(session: Session, site: Site, comment: Comment) -> dict[str, Any]:
+    """What may be handed to whoever has proven to have written this comment, and no more than that.
+
+    Not the address and the network themselves: the link proves who wrote the text, not whose address was typed. Not
+    what the service thinks of the text, which would teach a spammer.
+    """
+    shown = _shown_all(session, [comment])[0]
+    names = ("id", "thread", "parent_id", "created_at", "edited_at", "body", "body_html", "votes", "former_texts")
+    return {
+        "site": site.key,
+        **{name: shown[name] for name in names},
+        "author": {"name": comment.author_name, "url": comment.author_url},
+        "kept_of_its_author": {
+            "address": comment.email_sealed is not None,
+            "network": bool(comment.ip_network or comment.network_key),
+            "told_of_replies": subscriptions.is_watched_by_any(session, comment.id),
+        },
+    }
+
+
+AUTHOR = Actor("author", "author", "the comment's author")
+
+
+def erase_author(parts: Parts, site: Site, comment: Comment) -> None:
+    """Take from one comment who wrote it, for its author, and leave the text. Raises ``Conflict`` where it moved on."""
+    with write() as session:
+        if not neutralise(session, parts, site, comment, parts.clock()):
+            raise Conflict("The comment was changed at the same moment. Load it again.")
+        people.forget_author(session, comment.author_id)
+        audit_line(parts, session, AUTHOR, site, "privacy.erase", "comment", str(comment.id), {})
 
 
 def _address(email: str) -> str:

@@ -9,12 +9,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
+from moderation.domain.site import site_settings
 from moderation.errors import Forbidden, NotFound
-from moderation.services import submit
+from moderation.services import privacy, submit
 from moderation.services.parts import Parts
 from moderation.services.submit import Client
 from moderation.storage import comments, decisions, sites, threads
@@ -40,7 +42,7 @@ class Receipt:
     """A comment as its author may see it. Of one that was deleted, nothing but that.
 
     ``page_url`` is its thread's address, of whatever origin, while the comment is public; ``editable_until`` None: for
-    as long as it waits.
+    as long as it waits. ``may_erase``: whether who wrote it can be taken off it and the text stays, as the site has it.
     """
 
     comment_id: uuid.UUID
@@ -52,6 +54,7 @@ class Receipt:
     created_at: datetime
     page_url: str | None
     may_edit: bool
+    may_erase: bool
     editable_until: datetime | None
     origins: tuple[str, ...]
 
@@ -73,6 +76,7 @@ def show_receipt(parts: Parts, token: str) -> Receipt:
             created_at=comment.created_at,
             page_url=thread.url if thread else None,
             may_edit=_may_edit(parts, comment, told),
+            may_erase=_may_erase(site, comment, told),
             editable_until=comment.editable_until if is_within and told is not Told.WAITING else None,
             origins=tuple(site.origins),
         )
@@ -111,6 +115,38 @@ def withdraw(parts: Parts, token: str) -> None:
         submit.delete_own(parts, site_key, lambda session, site: submit.own_comment(session, site.id, comment_id))
 
 
+def copy(parts: Parts, token: str) -> dict[str, Any]:
+    """What is kept of the comment of a receipt, for its author to take along. Raises ``NotFound``.
+
+    Of one that was deleted there is nothing: ``NotFound`` too.
+    """
+    with read() as session:
+        site, comment = _opened(session, parts, token)
+        if comment.state == State.DELETED.value:
+            raise NotFound("comment")
+        return {**privacy.copy_of_comment(session, site, comment), "state": _told(session, comment).value}
+
+
+def erase(parts: Parts, token: str) -> None:
+    """Take from the comment of a receipt who wrote it, where the site leaves texts standing; done already, it stays so.
+
+    Raises ``NotFound``, ``Forbidden`` where the site does not, ``Conflict`` where it was changed at this very moment.
+    """
+    with read() as session:
+        site, comment = _opened(session, parts, token)
+        told = _told(session, comment)
+    if told is Told.DELETED or comment.avatar == submit.DELETED_AVATAR:
+        return
+    if not _may_erase(site, comment, told):
+        raise Forbidden("On this site the text goes with the name: withdraw the comment.")
+    privacy.erase_author(parts, site, comment)
+
+
+def _may_erase(site: Site, comment: Comment, told: Told) -> bool:
+    leaves_texts = not site_settings(site.settings).erase_texts
+    return leaves_texts and told is not Told.DELETED and comment.avatar != submit.DELETED_AVATAR
+
+
 def _place(parts: Parts, token: str) -> tuple[str, uuid.UUID]:
     with read() as session:
         site, comment = _opened(session, parts, token)
@@ -145,5 +181,5 @@ def _may_edit(parts: Parts, comment: Comment, told: Told) -> bool:
     changes.
     """
     if told is Told.WAITING:
-        return comment.editable_until > comment.created_at
+        return bool(comment.body) and comment.editable_until > comment.created_at
     return told in {Told.PUBLISHED, Told.HIDDEN} and parts.clock() <= comment.editable_until

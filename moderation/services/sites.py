@@ -74,6 +74,7 @@ def add_site(
         reserved = reserve(session, parts, actor.key, idem)
         if reserved is not None and reserved.known is not None:
             return reserved.known
+        audit.begin(session, parts.vault.audit_key)
         sites.add_site(session, site)
         if secret is not None:
             site_secrets.change_secret(session, parts, site, CORAL, secret)

@@ -3,7 +3,9 @@
 Every site has a chain of its own, and what belongs to no site another one. What a chain proves: a line cannot be
 changed, removed, inserted or moved without ``verify`` saying so, unless every line after it is rewritten as well. That
 takes the key, where one is given (HMAC-SHA-256); without a key (SHA-256) anybody who can write to the table can do it.
-Lines cut off at the end show only against a head that was noted elsewhere: see ``heads``.
+The end of each chain is kept and signed in a row of its own, so that lines cut off at the end, and a chain that is gone
+as a whole, show as well. What shows only against heads that were noted elsewhere (``heads``, ``not_held``): a database
+that was put back as a whole to what it once was.
 
 No email address, IP address, token or text of a comment belongs in a line: a line cannot be erased later.
 """
@@ -13,24 +15,42 @@ import hmac
 import json
 import math
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, Table, bindparam, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor
 from moderation.storage.db import is_postgres
-from moderation.storage.models import AuditLine
+from moderation.storage.models import AuditHead, AuditLine, Site
 
 NO_SITE = "service"
 """The chain of what belongs to no single site."""
 
 GENESIS = bytes(32)
 """What the first line of a chain has for its predecessor's hash."""
+
+FIRST_ACTION = "site.add"
+"""What the first line of a site's chain says."""
+
+FIRST, UPGRADE, LOST = "first", "upgrade", "lost"
+"""With what the record of a chain's end was begun: its first line, an upgrade from a version that kept none, or the
+first line after the record was removed.
+"""
+
+END_FAULTS = {
+    "cut": "The end of the chain is not what it was: lines were cut off or renumbered.",
+    "forged": "The record of the chain's end was changed by somebody without the key.",
+    "lost": "The record of the chain's end was removed. Lines before this one may have been cut off.",
+    "empty": "All lines of the chain are gone.",
+}
+"""What is wrong with a chain whose lines follow one another."""
 
 UNREADABLE = "A line soon after this one cannot even be read, so the walk ended here."
 
@@ -87,6 +107,7 @@ def append(
     """
     chain = _chain(site_id)
     _lock(session, chain)
+    end = _end(session, chain, site_id, action)
     line: dict[str, Any] = {
         "chain": chain,
         "site_id": site_id,
@@ -99,9 +120,11 @@ def append(
         "object_id": object_id,
         "reason": reason,
         "data": _plain(data or {}),
-        "previous": _last_hash(session, chain),
+        "previous": end.hash,
     }
-    session.execute(_INSERT, {**line, "hash": _hash(line, key)})
+    line["hash"] = _hash(line, key)
+    seq = session.execute(_INSERT, line).scalar_one()
+    _keep(session, end.after(seq, line["hash"]), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,17 +256,44 @@ def verify(session: Session, key: bytes | None = None) -> list[Broken]:
     ``key`` is the one that the lines were appended with. Reads row by row: memory does not grow with the log.
     """
     query = select(*AuditLine.__table__.columns).order_by(AuditLine.chain, AuditLine.seq)
-    broken = []
+    kept = {row.chain: row for row in session.execute(select(*_heads.columns))}
+    sites = [str(site_id) for site_id in session.scalars(select(Site.id))]
+    expected = {*kept, *sites, *([NO_SITE] if sites else [])}
+    broken: list[Broken] = []
+    walks: dict[str, _Walk] = {}
     walk = _Walk("")
     try:
         for row in session.execute(query.execution_options(yield_per=_STREAM_ROWS)):
-            walk = walk if row.chain == walk.chain else _Walk(row.chain)
+            walk = walks.setdefault(row.chain, _Walk(row.chain))
             fault = walk.step(row, _hash(row._asdict(), key))
             if fault:
                 broken.append(Broken(row.seq, row.chain, fault))
     except (ValueError, TypeError):
-        broken.append(Broken(walk.seq, walk.chain, UNREADABLE))
+        return [*broken, Broken(walk.seq, walk.chain, UNREADABLE)]
+    for chain in sorted({*walks, *expected}):
+        fault = _fault_at_end(kept.get(chain), walks.get(chain) or _Walk(chain), key)
+        if fault:
+            broken.append(Broken(walks[chain].seq if chain in walks else 0, chain, fault))
     return broken
+
+
+def _fault_at_end(kept: Row[Any] | None, walk: "_Walk", key: bytes | None) -> str:
+    """What is wrong with the end of a chain whose lines follow one another; where they do not, that is told already."""
+    if walk.is_broken:
+        return ""
+    if kept is None:
+        return END_FAULTS["lost"]
+    if not hmac.compare_digest(kept.signature, _signature(kept, key)):
+        return END_FAULTS["forged"]
+    if kept.begun == LOST:
+        return END_FAULTS["lost"]
+    if walk.end.lines == 0:
+        return END_FAULTS["empty"] if kept.lines else ""
+    return (
+        ""
+        if (kept.lines, kept.hash, kept.trail) == (walk.end.lines, walk.end.hash, walk.end.trail)
+        else END_FAULTS["cut"]
+    )
 
 
 @dataclass(slots=True)
@@ -256,14 +306,19 @@ class _Walk:
     chain: str
     seq: int = 0
     open_ends: set[bytes] = field(default_factory=lambda: {GENESIS})
+    is_broken: bool = False
+    end: "End" = field(default_factory=lambda: End("", FIRST))
 
     def step(self, row: Row[Any], expected: bytes) -> str:
         """Go on by one line; return what is wrong with it, or ""."""
         follows = row.previous in self.open_ends
         self.open_ends = {row.hash} if follows else self.open_ends | {row.hash}
         self.seq = row.seq
+        self.end = self.end.after(row.seq, row.hash)
         if not hmac.compare_digest(row.hash, expected):
+            self.is_broken = True
             return "The line was changed."
+        self.is_broken = self.is_broken or not follows
         return "" if follows else "A line before it was removed or changed, or it was put in or moved."
 
 
@@ -272,8 +327,10 @@ def _chain(site_id: uuid.UUID | None) -> str:
 
 
 _LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
-_INSERT = insert(AuditLine.__table__)  # type: ignore[arg-type]
-_LAST_HASH = select(AuditLine.hash).where(AuditLine.chain == bindparam("of")).order_by(AuditLine.seq.desc()).limit(1)
+_heads = cast("Table", AuditHead.__table__)
+_INSERT = insert(AuditLine.__table__).returning(AuditLine.seq)  # type: ignore[arg-type]
+_END = select(_heads).where(_heads.c.chain == bindparam("of"))
+_LINES = select(AuditLine.seq, AuditLine.hash).where(AuditLine.chain == bindparam("of")).order_by(AuditLine.seq)
 """Built once: to build a statement takes longer than to run it."""
 
 
@@ -284,8 +341,96 @@ def _lock(session: Session, chain: str) -> None:
         session.execute(_LOCK, {"number": number})
 
 
-def _last_hash(session: Session, chain: str) -> bytes:
-    return session.scalar(_LAST_HASH, {"of": chain}) or GENESIS
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a chain ends: how many lines it has, the last one's hash, and a hash over all of them in their order."""
+
+    chain: str
+    begun: str
+    lines: int = 0
+    hash: bytes = GENESIS
+    trail: bytes = GENESIS
+
+    def after(self, seq: int, line_hash: bytes) -> "End":
+        """The end after one more line."""
+        trail = hashlib.sha256(self.trail + line_hash + str(seq).encode("ascii")).digest()
+        return replace(self, lines=self.lines + 1, hash=line_hash, trail=trail)
+
+
+def _end(session: Session, chain: str, site_id: uuid.UUID | None, action: str) -> End:
+    """Where a chain ends, by the row that is kept of it. Without one, by its lines; a chain that ought to have lines,
+    since its site is there for longer than this line, has lost them.
+    """
+    row = session.execute(_END, {"of": chain}).first()
+    if row is not None:
+        return End(row.chain, row.begun, row.lines, row.hash, row.trail)
+    end = _end_of_lines(session, chain, LOST)
+    is_first = end.lines == 0 and (action == FIRST_ACTION or not _has_site(session, site_id))
+    return replace(end, begun=FIRST) if is_first else end
+
+
+def _has_site(session: Session, site_id: uuid.UUID | None) -> bool:
+    """Whether the site is there; for the chain of no site, whether any is: with the first of them it was begun."""
+    sites = select(Site.id).limit(1)
+    return session.scalar(sites if site_id is None else sites.where(Site.id == site_id)) is not None
+
+
+def begin(session: Session, key: bytes | None) -> None:
+    """Begin the chain of what belongs to no single site, before there is a site: from then on it is missed."""
+    _lock(session, NO_SITE)
+    if session.execute(_END, {"of": NO_SITE}).first() is None and not _has_site(session, None):
+        _keep(session, replace(_end_of_lines(session, NO_SITE, LOST), begun=FIRST), key)
+
+
+def _end_of_lines(session: Session, chain: str, begun: str) -> End:
+    """The same by all of its lines."""
+    end = End(chain, begun)
+    for seq, line_hash in session.execute(_LINES, {"of": chain}):
+        end = end.after(seq, line_hash)
+    return end
+
+
+def adopt(session: Session, key: bytes | None) -> None:
+    """Begin the record of the ends of chains that were written by a version that kept none: once, at the upgrade."""
+    chains = set(session.scalars(select(AuditLine.chain).distinct()))
+    for chain in {*chains, NO_SITE} if chains else ():
+        _keep(session, _end_of_lines(session, chain, UPGRADE), key)
+
+
+def _keep(session: Session, end: End, key: bytes | None) -> None:
+    values = {name: getattr(end, name) for name in ("chain", "begun", "lines", "hash", "trail")}
+    session.execute(_upsert(is_postgres(session)), {**values, "signature": _signature(end, key)})
+
+
+@lru_cache
+def _upsert(postgres: bool) -> Any:
+    statement = (postgresql.insert if postgres else sqlite.insert)(_heads)
+    changed = {name: statement.excluded[name] for name in ("lines", "hash", "trail", "signature")}
+    return statement.on_conflict_do_update(index_elements=["chain"], set_=changed)
+
+
+def _signature(end: Any, key: bytes | None) -> bytes:
+    """Over the end of a chain, as ``_hash`` is over a line; the first word keeps the two apart."""
+    facts = ["end", end.chain, end.begun, end.lines, end.hash.hex(), end.trail.hex()]
+    text = json.dumps(facts, separators=(",", ":")).encode("ascii")
+    return hashlib.sha256(text).digest() if key is None else hmac.digest(key, text, "sha256")
+
+
+def not_held(session: Session, noted: Iterable[Head]) -> list[Head]:
+    """Those of the heads noted earlier that the log does not have any more: their chain was cut, or written anew."""
+    query = select(AuditLine.hash)
+    return [
+        head
+        for head in noted
+        if session.scalar(query.where(AuditLine.seq == head.seq, AuditLine.chain == head.chain)) != _bytes(head.hash)
+    ]
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def _hash(line: Mapping[str, Any], key: bytes | None) -> bytes:

@@ -39,6 +39,13 @@ LIST_ACTIONS = (*RULE_ACTIONS, "allow")
 MAX_LIST_CHARS = 2_000_000
 MAX_AUTOMOD_CHARS = 65_536
 
+KEPT = {
+    "addresses": "email_sealed IS NOT NULL",
+    "networks": "ip_network <> ''",
+    "refused": "state IN ('rejected', 'spam', 'trashed') AND body <> ''",
+}
+"""What a site may let go after some days, by what its comments then still have; each has an index of its own."""
+
 
 def _one_of(column: str, values: Any) -> CheckConstraint:
     allowed = ", ".join(f"'{value}'" for value in values)
@@ -270,6 +277,17 @@ class Comment(Base):
             "email_index",
             sqlite_where=text("email_index IS NOT NULL"),
             postgresql_where=text("email_index IS NOT NULL"),
+        ),
+        *(
+            Index(
+                f"ix_comments_{name}",
+                "site_id",
+                "created_at",
+                "id",
+                sqlite_where=text(having),
+                postgresql_where=text(having),
+            )
+            for name, having in KEPT.items()
         ),
         Index("ix_comments_alike", "site_id", "alike_key", "id", "state"),
         Index("ix_comments_exact", "site_id", "exact", "created_at"),
@@ -910,6 +928,20 @@ class AuditLine(Base):
         Index("ix_audit_chain", "chain", "seq"),
         Index("ix_audit_object", "object_kind", "object_id", "seq"),
     )
+
+
+class AuditHead(Base):
+    """The end of a chain of the audit log, signed: how many lines it has, the hash of the last one, and a hash over
+    the hashes and numbers of all of them. ``begun`` says with what it was begun, see ``storage.audit``.
+    """
+
+    __tablename__ = "audit_heads"
+    chain: Mapped[str] = mapped_column(String(36), primary_key=True)
+    begun: Mapped[str] = mapped_column(String(10))
+    lines: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    trail: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Heartbeat(Base):

@@ -7,10 +7,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session
 
+from moderation.storage import audit
 from moderation.storage.db import Base
+from moderation.storage.models import AuditHead
 
 
 def migrations_folder() -> Path:
@@ -26,15 +28,21 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, audit_key: bytes | None = None) -> None:
     """Bring the schema to the newest version; does nothing where it is there already.
 
-    On SQLite the whole upgrade is one write transaction; on PostgreSQL two upgrades at once wait for each other.
+    The key is the audit log's, for a database of a version that kept no record of where its chains end. On SQLite the
+    whole upgrade is one write transaction; on PostgreSQL two upgrades at once wait for each other.
     """
     with engine.connect().execution_options(moderation_begin="BEGIN IMMEDIATE") as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306271)")
+        kept_ends = inspect(connection).has_table(AuditHead.__tablename__)
         command.upgrade(_config(connection), "head")
+        if not kept_ends:
+            with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
+                audit.adopt(session, audit_key)
+                session.commit()
 
 
 def current(connection: Connection) -> str | None:
@@ -45,6 +53,11 @@ def current(connection: Connection) -> str | None:
 def newest() -> str | None:
     """The newest revision that this code knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def is_known(revision: str | None) -> bool:
+    """Whether this code knows a revision, and so can bring a database from there to its own."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def is_current(session: Session) -> bool:

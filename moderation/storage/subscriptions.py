@@ -76,6 +76,11 @@ def is_watched(session: Session, comment_id: uuid.UUID, subscription_id: uuid.UU
     return session.scalar(query) is not None
 
 
+def is_watched_by_any(session: Session, comment_id: uuid.UUID) -> bool:
+    """Whether anybody watches a comment."""
+    return session.scalar(select(Watch.comment_id).where(Watch.comment_id == comment_id)) is not None
+
+
 def has_comment_in(session: Session, subscription_id: uuid.UUID, states: Sequence[State]) -> bool:
     """Whether one of the comments that a subscription watches is in one of these states."""
     query = (

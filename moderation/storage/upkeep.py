@@ -1,5 +1,6 @@
 """Signs of life of workers, and rows that have had their time."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginS
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """A worker that has not been heard of for so long is taken off the list."""
+
+SILENT_AFTER = timedelta(seconds=30)
+"""A worker that has not been heard of for so long is not running."""
 
 BATCH = 1_000
 """Rows deleted in one transaction, so that no other writer waits long."""
@@ -33,6 +37,11 @@ def sign_off(session: Session, worker: str) -> None:
 def last_beat(session: Session) -> datetime | None:
     """When any worker was last heard of."""
     return session.scalar(select(func.max(Heartbeat.at)))
+
+
+def workers_since(session: Session, since: datetime) -> Sequence[str]:
+    """The names of the workers that were heard of since a time."""
+    return session.scalars(select(Heartbeat.worker).where(Heartbeat.at >= since)).all()
 
 
 def delete_expired(session: Session, now: datetime) -> int:

@@ -30,6 +30,7 @@ MORE = (
     ("webhooks", "Webhooks", "console.list_webhooks", Role.ADMIN),
     ("tokens", "Tokens", "console.list_tokens", Role.ADMIN),
     ("people", "People", "console.list_people", Role.ADMIN),
+    ("privacy", "A person’s data", "console.show_privacy", Role.ADMIN),
     ("audit", "Audit log", "console.show_audit", Role.MODERATOR),
     ("account", "Your password", "console.show_account", Role.VIEWER),
 )

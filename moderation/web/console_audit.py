@@ -30,6 +30,7 @@ ACTIONS = {
     "learned.": "what was learned",
     "thread.": "threads",
     "webhook.": "webhooks",
+    "privacy.": "people’s data: handed out, erased, kept no longer",
     "token.": "tokens",
     "moderator.": "people",
     "session.": "log-ins",

@@ -25,6 +25,9 @@ MEANINGS = {
     "require_email": "Whether a reader has to give an address. It is sealed, and never shown to readers.",
     "sso": "Whether readers can, or have to, be logged in at the site: single sign-on.",
     "erase_texts": "Whether to erase a person removes their texts too. Off: these stay, under the name [deleted].",
+    "keep_addresses_days": "Days after which an address goes that nothing needs any more. 0: it stays until erased.",
+    "keep_networks_days": "Days after which the network that a comment came from goes, and its hash. 0: it stays.",
+    "keep_refused_days": "Days after which the text of what was rejected, spam or trashed goes. 0: it stays.",
     "reply_notices": "Whether readers can ask to be told of replies by mail, where the service sends mail.",
     "akismet": "Whether programs with a token of the role scorer can ask and teach by Akismet’s protocol.",
     "perspective": "Whether they can by the protocol of the Perspective API.",
@@ -45,6 +48,7 @@ GROUPS = {
     "What becomes of a comment": ("policy", "approve_below", "spam_from", "auto_spam", "learning"),
     "Writing": ("open_threads", "require_email", "sso", "max_chars", "max_depth", "edit_window_s"),
     "Readers": ("votes", "reports", "reply_notices", "erase_texts"),
+    "How long it is kept": ("keep_addresses_days", "keep_networks_days", "keep_refused_days"),
     "Programs that ask for scores": ("akismet", "perspective", "scorer_rate"),
     "How often": ("submit_rate", "report_rate", "vote_rate", "preview_rate"),
 }

@@ -7,7 +7,7 @@ is a POST with the token in its body, which no page of somebody else can send.
 
 from typing import Any
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, render_template, request, url_for
 from marshmallow import ValidationError
 
 from moderation.errors import (
@@ -30,7 +30,8 @@ calls = Calls("receipts", "", "A commenter's own page.")
 
 MAX_TOKEN_CHARS = 400
 
-_ACTIONS = ("preview", "save", "withdraw", "withdraw_yes")
+_ACTIONS = ("preview", "save", "withdraw", "withdraw_yes", "copy", "erase", "erase_yes")
+COPY_NAME = "my-comment.json"
 _DOC = {
     "requestBody": {
         "required": True,
@@ -74,10 +75,11 @@ def show_receipt(token: str) -> Response:
 
 @calls.call("POST", "/receipts", answer_type="text/html", doc=_DOC)
 def use_receipt() -> Response:
-    """Change or withdraw a comment by its receipt, from the forms of its page.
+    """Change, withdraw or copy a comment by its receipt, or take the name off it, from the forms of its page.
 
-    `preview` and `withdraw` change nothing: they show the text as it would be, and ask once more. Answers 303 back to
-    the page.
+    `preview`, `withdraw` and `erase` change nothing: they show the text as it would be, and ask once more. `copy`
+    answers a file of JSON with what is kept of this comment, without the address. Otherwise answers 303 to the
+    page.
     """
     if request.mimetype != "application/x-www-form-urlencoded":
         raise UnsupportedMedia("Send the form as application/x-www-form-urlencoded.")
@@ -103,9 +105,16 @@ def _done(t: Texts, token: str, action: str) -> Response:
                 receipts.edit(parts, token, _read(text), guards.client())
                 return _back(t, token, "saved")
             case "withdraw":
-                return _page(t, token, receipt, asks=receipt.told is not Told.DELETED)
+                return _page(t, token, receipt, asks="withdraw" if receipt.told is not Told.DELETED else "")
             case "withdraw_yes":
                 receipts.withdraw(parts, token)
+                return _back(t, token)
+            case "copy":
+                return _file(receipts.copy(parts, token))
+            case "erase":
+                return _page(t, token, receipt, asks="erase" if receipt.may_erase else "")
+            case "erase_yes":
+                receipts.erase(parts, token)
                 return _back(t, token)
     except ValidationError as error:
         return _page(t, token, receipt, text=text, error=Invalid(dict(problems.flatten(error.messages))))
@@ -137,7 +146,7 @@ def _page(
     *,
     text: str | None = None,
     preview: str = "",
-    asks: bool = False,
+    asks: str = "",
     saved: bool = False,
     error: ModerationError | None = None,
 ) -> Response:
@@ -147,6 +156,7 @@ def _page(
         t=t,
         token=token,
         receipt=receipt,
+        asks=asks,
         text=receipt.body if text is None else text,
         preview=preview,
         saved=saved,
@@ -158,6 +168,12 @@ def _page(
     answer = Response(page, status=error.status if error else 200, mimetype="text/html")
     if isinstance(error, RateLimited):
         answer.headers["Retry-After"] = str(error.retry_after_s)
+    return guards.unseen(answer)
+
+
+def _file(data: dict[str, Any]) -> Response:
+    answer = Response(current_app.json.dumps(data) + "\n", mimetype="application/json")
+    answer.headers["Content-Disposition"] = f"attachment; filename={COPY_NAME}"
     return guards.unseen(answer)
 
 

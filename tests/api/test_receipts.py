@@ -61,7 +61,7 @@ def test_receipt_shows_the_comment_and_that_it_waits(client, submit):
     assert made["body_html"] in answer.text
     assert 'href="https://ana.example/"' in answer.text
     assert "ana@example.org" not in answer.text
-    assert answer.text.count(token_of(made)) == 2  # in the two forms, in no address
+    assert answer.text.count(token_of(made)) == 3  # in the three forms, in no address
 
 
 @pytest.mark.parametrize(

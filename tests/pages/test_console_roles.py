@@ -53,6 +53,10 @@ TABLE: list[tuple[str, str, str]] = [
     ("POST", "people/{person}/role", "admin"),
     ("POST", "people/{person}/lock", "admin"),
     ("POST", "people/{person}/password", "admin"),
+    ("GET", "privacy", "admin"),
+    ("POST", "privacy", "admin"),
+    ("POST", "privacy/export", "admin"),
+    ("POST", "privacy/erase", "admin"),
     ("GET", "audit", "moderator"),
     ("POST", "comments/{comment}/reveal-email", "admin"),
     ("GET", "account", "own"),
@@ -116,7 +120,7 @@ def test_table_has_every_route_of_these_pages(app: Flask) -> None:
     matched = {(method, urls.match(path, method=method)[0]) for method, path in listed}
     modules = {
         *("console_accounts", "console_audit", "console_figures", "console_lists", "console_scorers"),
-        *("console_settings", "console_webhooks"),
+        *("console_privacy", "console_settings", "console_webhooks"),
     }
     wanted = {
         (method, rule.endpoint)

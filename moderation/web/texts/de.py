@@ -74,6 +74,20 @@ WORDS = {
     "withdraw_ask": "Ihren Kommentar endgültig zurückziehen?",
     "withdraw_yes": "Ja, löschen",
     "withdraw_no": "Nein, behalten",
+    "copy": "Eine Kopie der gespeicherten Daten",
+    "copy_note": (
+        "Dieser Link beweist, dass Sie diesen Kommentar geschrieben haben. Darum enthält die Datei, was von "
+        "diesem Kommentar gespeichert ist, und nicht Ihre Adresse. Was sonst unter Ihrer Adresse gespeichert "
+        "ist, kann Ihnen die Website geben, sobald sie weiß, dass die Adresse Ihnen gehört."
+    ),
+    "copy_get": "Datei herunterladen",
+    "erase": "Ihren Namen davon entfernen",
+    "erase_note": (
+        "Ihr Name, Ihre Website, Ihre Adresse und Ihr Netz werden gelöscht, ebenso frühere Fassungen. Der "
+        "Kommentar bleibt stehen, unter „[deleted]“. Das ist endgültig."
+    ),
+    "erase_ask": "Löschen, was verrät, wer Sie sind?",
+    "erase_yes": "Ja, das löschen",
     "moved_on": "Ihr Kommentar wurde im selben Augenblick geändert. Sehen Sie ihn an, dann entscheiden Sie.",
     "gone": "Hier ist nichts",
     "gone_note": "Dieser Link führt zu keinem Kommentar. Vielleicht ist unterwegs ein Stück davon verloren gegangen.",

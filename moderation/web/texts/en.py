@@ -74,6 +74,20 @@ WORDS = {
     "withdraw_ask": "Withdraw your comment for good?",
     "withdraw_yes": "Yes, delete it",
     "withdraw_no": "No, keep it",
+    "copy": "A copy of what is stored",
+    "copy_note": (
+        "This link proves that you wrote this comment. So the file holds what is kept of this comment, and "
+        "not your address. What else is kept under your address, the site can give you once it knows that the "
+        "address is yours."
+    ),
+    "copy_get": "Download the file",
+    "erase": "Take your name off it",
+    "erase_note": (
+        "Your name, your website, your address and your network are deleted, and former texts. The comment "
+        "stays, under “[deleted]”. That is final."
+    ),
+    "erase_ask": "Delete what says who you are?",
+    "erase_yes": "Yes, delete that",
     "moved_on": "Your comment was changed at the same moment. Look at it again, then decide.",
     "gone": "There is nothing here",
     "gone_note": "This link leads to no comment. Perhaps a part of it was lost on the way.",

@@ -74,6 +74,20 @@ WORDS = {
     "withdraw_ask": "¿Retirar tu comentario para siempre?",
     "withdraw_yes": "Sí, eliminarlo",
     "withdraw_no": "No, conservarlo",
+    "copy": "Una copia de lo que se guarda",
+    "copy_note": (
+        "Este enlace demuestra que escribiste este comentario. Por eso el archivo contiene lo que se guarda "
+        "de este comentario, y no tu dirección. Lo demás que se guarda con tu dirección te lo puede dar el "
+        "sitio cuando sepa que la dirección es tuya."
+    ),
+    "copy_get": "Descargar el archivo",
+    "erase": "Quitarle tu nombre",
+    "erase_note": (
+        "Se eliminan tu nombre, tu sitio web, tu dirección y tu red, y los textos anteriores. El comentario "
+        "se queda, con «[deleted]». Es definitivo."
+    ),
+    "erase_ask": "¿Eliminar lo que dice quién eres?",
+    "erase_yes": "Sí, eliminar eso",
     "moved_on": "Tu comentario cambió en el mismo momento. Míralo de nuevo y decide después.",
     "gone": "Aquí no hay nada",
     "gone_note": "Este enlace no lleva a ningún comentario. Quizá se perdió una parte por el camino.",

@@ -74,6 +74,20 @@ WORDS = {
     "withdraw_ask": "Retirer votre commentaire définitivement ?",
     "withdraw_yes": "Oui, le supprimer",
     "withdraw_no": "Non, le garder",
+    "copy": "Une copie de ce qui est conservé",
+    "copy_note": (
+        "Ce lien prouve que vous avez écrit ce commentaire. Le fichier contient donc ce qui est conservé de "
+        "ce commentaire, et non votre adresse. Le reste de ce qui est conservé sous votre adresse, le site "
+        "peut vous le donner dès qu’il sait que l’adresse est la vôtre."
+    ),
+    "copy_get": "Télécharger le fichier",
+    "erase": "En retirer votre nom",
+    "erase_note": (
+        "Votre nom, votre site, votre adresse et votre réseau sont supprimés, ainsi que les textes "
+        "antérieurs. Le commentaire reste, sous « [deleted] ». C’est définitif."
+    ),
+    "erase_ask": "Supprimer ce qui dit qui vous êtes ?",
+    "erase_yes": "Oui, supprimer cela",
     "moved_on": "Votre commentaire a été modifié au même moment. Regardez-le de nouveau, puis décidez.",
     "gone": "Il n’y a rien ici",
     "gone_note": "Ce lien ne mène à aucun commentaire. Peut-être une partie s’en est-elle perdue en route.",

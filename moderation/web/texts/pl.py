@@ -75,6 +75,20 @@ WORDS = {
     "withdraw_ask": "Wycofać Twój komentarz na zawsze?",
     "withdraw_yes": "Tak, usuń",
     "withdraw_no": "Nie, zostaw",
+    "copy": "Kopia tego, co jest przechowywane",
+    "copy_note": (
+        "Ten link dowodzi, że ten komentarz napisałeś Ty. Dlatego plik zawiera to, co jest przechowywane o "
+        "tym komentarzu, a nie Twój adres. Resztę tego, co jest przechowywane pod Twoim adresem, może dać Ci "
+        "strona, gdy wie, że adres jest Twój."
+    ),
+    "copy_get": "Pobierz plik",
+    "erase": "Usuń z niego swoje imię",
+    "erase_note": (
+        "Twoje imię, strona, adres i sieć zostaną usunięte, a także wcześniejsze teksty. Komentarz zostanie, "
+        "jako „[deleted]”. Tego nie można cofnąć."
+    ),
+    "erase_ask": "Usunąć to, co mówi, kim jesteś?",
+    "erase_yes": "Tak, usuń to",
     "moved_on": "Twój komentarz zmienił się w tej samej chwili. Obejrzyj go jeszcze raz i zdecyduj.",
     "gone": "Niczego tu nie ma",
     "gone_note": "Ten link nie prowadzi do żadnego komentarza. Może jego część zgubiła się po drodze.",

@@ -74,6 +74,20 @@ WORDS = {
     "withdraw_ask": "Retirar o seu comentário para sempre?",
     "withdraw_yes": "Sim, apagar",
     "withdraw_no": "Não, manter",
+    "copy": "Uma cópia do que está guardado",
+    "copy_note": (
+        "Este link prova que escreveu este comentário. Por isso o ficheiro contém o que está guardado deste "
+        "comentário, e não o seu endereço. O resto do que está guardado com o seu endereço, o site pode "
+        "dar-lho quando souber que o endereço é seu."
+    ),
+    "copy_get": "Descarregar o ficheiro",
+    "erase": "Retirar-lhe o seu nome",
+    "erase_note": (
+        "O seu nome, o seu site, o seu endereço e a sua rede são apagados, e os textos anteriores também. O "
+        "comentário fica, com “[deleted]”. É definitivo."
+    ),
+    "erase_ask": "Apagar o que diz quem é?",
+    "erase_yes": "Sim, apagar isso",
     "moved_on": "O seu comentário foi alterado no mesmo momento. Veja-o de novo e decida depois.",
     "gone": "Não há nada aqui",
     "gone_note": "Este link não leva a nenhum comentário. Talvez uma parte se tenha perdido pelo caminho.",
