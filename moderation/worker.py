@@ -19,7 +19,7 @@ import structlog
 from flask import Flask
 
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, digests, mailing, scorings
+from moderation.services import deliver, digests, mailing, raids, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -36,6 +36,9 @@ MAIL_POLL_S = 1.0
 """Longest time between a mail and its first try, while no other is being sent."""
 
 BEAT_S = 5.0
+RAID_LOOK_S = 5.0
+"""How long a raid may last before it is noticed, after its limit is reached."""
+
 TIDY_S = 600.0
 GRACE_S = 10.0
 """How long a stop waits for what is being sent."""
@@ -88,7 +91,7 @@ class _Worker:
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._busy = 0
         self._failures = 0
-        self._next_beat = self._next_tidy = time.monotonic()
+        self._next_beat = self._next_raid_look = self._next_tidy = time.monotonic()
 
     def loop(self) -> None:
         for number in range(self._threads):
@@ -106,6 +109,7 @@ class _Worker:
             self._beat()
             self._tidy()
             leased = self._lease()
+            self._look_for_raids()
         except StorageUnavailable:
             wait_s = self._back_off_s()
             _log.warning("database not available", wait_s=wait_s)
@@ -153,6 +157,12 @@ class _Worker:
         with write() as session:
             upkeep.beat(session, self._name, self._parts.clock())
         self._next_beat = time.monotonic() + BEAT_S
+
+    def _look_for_raids(self) -> None:
+        if time.monotonic() < self._next_raid_look:
+            return
+        raids.look(self._parts)
+        self._next_raid_look = time.monotonic() + RAID_LOOK_S
 
     def _tidy(self) -> None:
         if time.monotonic() < self._next_tidy:
