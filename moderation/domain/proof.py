@@ -1,4 +1,4 @@
-"""A proof of work: a sum that costs a browser a second and a flood of a thousand comments an hour. Pure.
+"""A proof of work: a sum that costs a browser half a second, and a flood that for each of its comments. Pure.
 
 It is that of hashcash (Back, 2002) with SHA-256: a number is sought with which the hash of a text begins with so many
 zero bits. The text is ours, signed for one site and a time, so nothing is kept until it is used.

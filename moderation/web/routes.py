@@ -14,6 +14,7 @@ from moderation.web import (
     console_lists,  # noqa: F401 - likewise
     console_notices,  # noqa: F401 - likewise
     console_queue,  # noqa: F401 - likewise
+    console_raid,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     console_scorers,  # noqa: F401 - likewise
     console_settings,  # noqa: F401 - likewise

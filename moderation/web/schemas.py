@@ -541,7 +541,7 @@ class QueueQuery(Paged):
     after = Time(load_default=None)
     claimed = _choice(("me", "others", "none", "any"), load_default=None)
     alike = Identifier(load_default=None, metadata={"description": "A comment: those like it, and itself."})
-    sort = _choice(("oldest", "newest", "risk"), load_default="oldest")
+    sort = _choice(("oldest", "newest", "risk", "safest"), load_default="oldest")
 
 
 class ClaimIn(Request):

@@ -333,9 +333,7 @@ def test_steer_raid_is_for_moderators_of_the_site_alone(parts: Parts, people: An
         answer = client.post("/api/v1/sites/news/raid", json={"do": "hold"}, headers=people.bearer(who))
         assert answer.status_code == status, (who, answer.text)
     assert client.post("/api/v1/sites/news/raid", json={"do": "hold"}).status_code == 401
-    assert (
-        client.post("/api/v1/sites/news/raid", json={"do": "x"}, headers=people.bearer("admin")).status_code == 422
-    )
+    assert client.post("/api/v1/sites/news/raid", json={"do": "x"}, headers=people.bearer("admin")).status_code == 422
     actor = accounts.authenticate_token(parts, people.tokens["stranger"])
     with pytest.raises(NotFound):
         sites.steer_raid(parts, actor, "news", "end")
