@@ -785,7 +785,8 @@ def queue_select(session: Session, query: QueueQuery) -> Select[Comment]:
     if query.thread is not None:
         conditions.append(_thread_condition(session, query.thread, query.sites))
     if query.signal is not None:
-        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
+        speaks = or_(SignalRow.weight != 0, SignalRow.forces.is_not(None))
+        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, speaks)
         conditions.append(exists().where(of_signal))
     if query.claimed is not None:
         conditions.append(_claim_condition(query))

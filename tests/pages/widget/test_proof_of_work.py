@@ -23,7 +23,9 @@ HASHES = """async ([address, pairs]) => {
 
 def signals(host: Host) -> list[set[str]]:
     """The signals of each comment that waits, oldest first."""
-    found = [host.in_app(lambda parts, one=item: moderate.show_comment(parts, CLI, one["id"])) for item in host.waiting()]
+    found = [
+        host.in_app(lambda parts, one=item: moderate.show_comment(parts, CLI, one["id"])) for item in host.waiting()
+    ]
     return [{signal["name"] for signal in one["signals"]} for one in found]
 
 
