@@ -4,14 +4,14 @@
 
 For each database a fresh service with the shipped gunicorn configuration is started in a temporary folder, behind one
 trusted proxy, with a site that publishes at once what nothing speaks against and otherwise the settings it comes with
-(but two minutes of quiet end a raid). Honest newcomers write once a second, each from an address of their own, readers
-whom a moderator has approved once in six seconds, and a moderator looks at the queue; before the raid and during it.
+(but two minutes of quiet end a raid). A newcomer writes every three seconds, each from an address of their own; a
+reader whom a moderator has approved every six; and a moderator looks at the queue: before the raid and during it.
 
 Prints the times of honest submissions and of queue pages before and during, what became of everybody's comments, how
 soon raid mode began and ended, the groups, and a decision on the largest. Exit status 0 only where every honest reader
 was taken and, once raid mode was on, the known ones were published and no newcomer was; raid mode began and ended once,
-each with its event; nine copies of ten are in a group of ten or more; every newcomer who waits is found among the
-safest as many; and the slowest queue page took less than two seconds.
+each with its event; nine copies of ten are in a group of ten or more; the newcomers who wait are all among the safest,
+within twice their number; and the slowest queue page took less than two seconds.
 """
 
 import argparse
@@ -53,15 +53,50 @@ CAMPAIGNS = (
     "I lost twenty kilos in one month without any sport and my doctor could not believe it, ask me how I did",
 )
 FILLERS = ("today", "friends", "really", "please", "now", "here", "again", "everybody", "seriously", "honestly")
-PLACES = ("ferry", "council", "river gauge", "school roof", "bus shelter", "market hall", "swimming bath", "old mill")
-VIEWS = (
-    "I read about the {0} on the train and thought of my grandmother, who never trusted number {1}.",
-    "Does anybody know what the {0} will cost in the end? In our street people speak of {1} thousand.",
-    "The photograph of the {0} is beautiful. I would have liked a map of the other {1} too.",
-    "Thank you for this piece. My class visited the {0} in spring, all {1} of them, and still asks about it.",
-    "We have been promised a new {0} since {1}, and each mayor says that it is nearly done.",
-    "Strange that nobody mentions the winter of {1}, when the {0} was shut for nine weeks.",
+REMARKS = (
+    "I read this on the train and missed my stop.",
+    "My grandmother worked there until the fifties.",
+    "Does anybody know what it costs in the end?",
+    "The photograph at the top is beautiful.",
+    "A map would have helped those of us who live across the water.",
+    "We visited with the whole class in spring.",
+    "Each mayor since I can remember has promised the same.",
+    "Nobody mentions the winter when it was shut for nine weeks.",
+    "The timetable on the pier is still the old one.",
+    "Please write more about the people and less about the budget.",
+    "The engineer in the second paragraph taught me to swim.",
+    "In Norway they solved this with a bell and a rope.",
+    "I counted forty cyclists in ten minutes this morning.",
+    "The comparison with the harbour seems unfair to me.",
+    "What became of the petition from last autumn?",
+    "Our choir sings there on Thursdays, come and listen.",
+    "The second figure cannot be right, it would be more than the county has.",
+    "Thank you for asking those who clean the place.",
+    "It smells of tar when the wind comes from the east.",
+    "My son says the new lamps are too bright for the bats.",
+    "There is a bakery behind it that opens at five.",
+    "I would rather have the old benches back.",
+    "The court decided something like it two years ago.",
+    "How does one apply for the open evening?",
+    "They could begin by mending the gutter.",
+    "Half of the village met there after the flood.",
+    "A friend in the council tells me the vote was close.",
+    "I disagree with the headline, but the article is careful.",
+    "The tide tables in the library go back to 1871.",
+    "Has anybody asked the fishermen?",
+    "When it rains the whole crossing is under water.",
+    "Good that somebody finally wrote it down.",
+    "The noise does not bother me, the dust does.",
+    "From our window one sees the scaffolding since May.",
+    "I learned more from the comments than I expected.",
+    "The price of a ticket has doubled since I moved here.",
 )
+
+
+def remark(n: int) -> str:
+    """What an honest reader writes: three sentences, which no two have in common in this order."""
+    chance = random.Random(n)
+    return " ".join(chance.sample(REMARKS, 3))
 
 
 class Crowd:
@@ -102,8 +137,7 @@ class Crowd:
         """An honest reader who has never written before."""
         with self.lock:
             n = next(self.numbers)
-        text = VIEWS[n % len(VIEWS)].format(PLACES[n // len(VIEWS) % len(PLACES)], 3 + n * 7919 % 1_900)
-        return self.post("newcomer", text, f"203.0.{n // 250}.{n % 250 + 1}")
+        return self.post("newcomer", remark(n), f"203.0.{n // 250}.{n % 250 + 1}")
 
     def raider(self, n: int, addresses: int, chance: random.Random) -> dict[str, Any]:
         """A copy with a word more, other marks and a number."""
@@ -234,10 +268,9 @@ def _raid(
 
     def speak() -> None:
         n = next(turns)
-        text = f"{VIEWS[n % len(VIEWS)].format(PLACES[n % len(PLACES)], 2_000 + n * 31)} I said so before."
-        crowd.post("known", text, f"192.0.2.{n % KNOWN}", known[n % KNOWN])
+        crowd.post("known", remark(10_000 + n), f"192.0.2.{n % KNOWN}", known[n % KNOWN])
 
-    rhythms = [Rhythm(1, crowd.newcomer), Rhythm(2, look), Rhythm(6, speak)]
+    rhythms = [Rhythm(3, crowd.newcomer), Rhythm(2, look), Rhythm(6, speak)]
     for rhythm in rhythms:
         rhythm.start()
     time.sleep(BEFORE_S)

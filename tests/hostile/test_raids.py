@@ -356,3 +356,13 @@ def test_public_answers_do_not_tell_of_a_raid(parts: Parts, flooded: Any, client
         "id", "state", "created_at", "body_html", "edit_token", "editable_until", "author_token", "receipt_url"
     }  # fmt: skip
     assert db.engine is not None
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_look_for_raids_reads_the_last_minute_by_an_index(parts: Parts, people: Any) -> None:
+    from tests.services.test_query_plans import plans
+
+    post(parts)
+    steps = plans(parts, lambda: raids.look(parts))
+    assert any("ix_comments_state_all" in step for step in steps), steps
+    assert not any(step.startswith("SCAN comments") for step in steps), steps
