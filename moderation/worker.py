@@ -161,8 +161,8 @@ class _Worker:
     def _look_for_raids(self) -> None:
         if time.monotonic() < self._next_raid_look:
             return
-        raids.look(self._parts)
         self._next_raid_look = time.monotonic() + RAID_LOOK_S
+        raids.look(self._parts)
 
     def _tidy(self) -> None:
         if time.monotonic() < self._next_tidy:

@@ -94,7 +94,7 @@ def waiting(parts: Parts, site_id: uuid.UUID, since: datetime) -> int:
 
 
 def follow_setting(session: Session, parts: Parts, actor: Actor, site: Site) -> None:
-    """Switch where ``raid_mode`` has just been set to ``on`` or ``off``, in the caller's transaction; call it last.
+    """Switch as ``raid_mode``, which has just been set, says, in the caller's transaction; call it at its end.
 
     Set back to ``auto``, a raid goes on until it has been quiet for long enough from now on.
     """
@@ -108,7 +108,7 @@ def follow_setting(session: Session, parts: Parts, actor: Actor, site: Site) -> 
 
 
 def end_by_hand(session: Session, parts: Parts, actor: Actor, site: Site) -> None:
-    """End it, in the caller's transaction; none begins by itself for an hour. Call it last."""
+    """End it, in the caller's transaction; none begins by itself for an hour. Call it at its end."""
     now = parts.clock()
     if site.raid_since is not None:
         _end(session, parts, site, actor, now, now + raid.PAUSE)

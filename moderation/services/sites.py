@@ -138,9 +138,9 @@ def _change(session: Session, parts: Parts, actor: Actor, site: Site, values: Ma
     facts = {"before": {column: getattr(site, column) for column in changed}, "after": changed}
     sites.change_site(session, site.id, changed)
     session.refresh(site)
-    audit_line(parts, session, actor, site, "site.change", "site", site.key, facts)
     if site_settings(site.settings).raid_mode != mode:
         raids.follow_setting(session, parts, actor, site)
+    audit_line(parts, session, actor, site, "site.change", "site", site.key, facts)
 
 
 def steer_raid(parts: Parts, actor: Actor, site_key: str, do: str) -> dict[str, Any]:
@@ -153,12 +153,12 @@ def steer_raid(parts: Parts, actor: Actor, site_key: str, do: str) -> dict[str, 
         raise Invalid({"do": [f"It is one of: {', '.join(RAID_ACTIONS)}."]})
     with write() as session:
         site = site_for(session, actor, site_key, Role.MODERATOR, for_change=True)
-        wanted = Mode.ON if do == "hold" else Mode.AUTO
-        if do != "end" or site_settings(site.settings).raid_mode == Mode.ON:
-            values = {"settings": changed_settings(site.settings, {"raid_mode": wanted.value})}
-            _change(session, parts, actor, site, values)
         if do == "end":
             raids.end_by_hand(session, parts, actor, site)
+        if do != "end" or site_settings(site.settings).raid_mode == Mode.ON:
+            wanted = Mode.ON if do == "hold" else Mode.AUTO
+            values = {"settings": changed_settings(site.settings, {"raid_mode": wanted.value})}
+            _change(session, parts, actor, site, values)
         return _shown_site(session, site)
 
 

@@ -343,7 +343,7 @@ def test_steer_raid_is_for_moderators_of_the_site_alone(parts: Parts, people: An
         sites.steer_raid(parts, CLI, "news", "surrender")
 
 
-def test_public_answers_do_not_tell_of_a_raid(parts: Parts, flooded: Any, client: Any) -> None:
+def test_list_counts_and_answers_do_not_tell_of_a_raid(parts: Parts, flooded: Any, client: Any) -> None:
     reads = ("comments?thread=a", "comments/counts?thread=a")
     before = [client.get(f"/api/v1/sites/news/{path}") for path in reads]
     sites.steer_raid(parts, CLI, "other", "hold")
