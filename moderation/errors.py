@@ -13,6 +13,7 @@
     │   ├── UnsupportedMedia   415
     │   ├── Invalid            422  a field is wrong; carries messages by field path
     │   └── RateLimited        429  carries the seconds to wait
+    │       └── SlowedDown     429  ... until this reader's next comment, while a site is in slow mode
     ├── Unavailable            a part is away for now; 503, or a held comment
     │   ├── StorageUnavailable
     │   └── OutboundFailed     a request to somebody else's server did not come to an answer
@@ -122,6 +123,17 @@ class RateLimited(CallerError):
     def __init__(self, retry_after_s: int) -> None:
         self.retry_after_s = max(1, retry_after_s)
         super().__init__(f"Too many requests. Try again in {self.retry_after_s} s.")
+
+
+class SlowedDown(RateLimited):
+    """One comment a reader each so many seconds is taken at the moment, and this was another one."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(retry_after_s)
+        self.detail = (
+            "This site takes comments slowly at the moment, and took one of yours just before. This one was not taken: "
+            f"keep its text, and send it again in {self.retry_after_s} s."
+        )
 
 
 class Unavailable(ModerationError):

@@ -21,7 +21,7 @@ from flask import Flask
 
 from moderation.domain.actor import WORKER
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, digests, mailing, retention, scorings
+from moderation.services import deliver, digests, mailing, raids, retention, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -42,6 +42,9 @@ MAIL_POLL_S = 1.0
 """Longest time between a mail and its first try, while no other is being sent."""
 
 BEAT_S = 5.0
+RAID_LOOK_S = 5.0
+"""How long a raid may last before it is noticed, after its limit is reached."""
+
 TIDY_S = 600.0
 GRACE_S = 10.0
 """How long a stop waits for what is being sent."""
@@ -104,7 +107,7 @@ class _Worker:
         self._busy = 0
         self._busy_failing = 0
         self._failures = 0
-        self._next_beat = self._next_tidy = time.monotonic()
+        self._next_beat = self._next_raid_look = self._next_tidy = time.monotonic()
 
     def loop(self) -> None:
         for number in range(self._threads):
@@ -123,6 +126,7 @@ class _Worker:
             self._beat()
             self._tidy()
             leased = self._lease()
+            self._look_for_raids()
         except StorageUnavailable:
             wait_s = self._back_off_s()
             _log.warning("database not available", wait_s=wait_s)
@@ -208,6 +212,12 @@ class _Worker:
         with write() as session:
             upkeep.beat(session, self._name, self._parts.clock())
         self._next_beat = time.monotonic() + BEAT_S
+
+    def _look_for_raids(self) -> None:
+        if time.monotonic() < self._next_raid_look:
+            return
+        self._next_raid_look = time.monotonic() + RAID_LOOK_S
+        raids.look(self._parts)
 
     def _tidy(self) -> None:
         if time.monotonic() < self._next_tidy:

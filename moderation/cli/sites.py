@@ -7,6 +7,7 @@ import click
 
 from moderation.cli.program import every_page, installation, json_option, print_json, print_table, shown
 from moderation.domain.actor import CLI
+from moderation.domain.times import rfc3339, rfc3339_or_none
 
 
 @click.group()
@@ -90,6 +91,26 @@ def set_(key: str, pairs: Sequence[str], as_json: bool) -> None:
     _print_site(found, as_json)
 
 
+@site.command("raid")
+@click.argument("key")
+@click.argument("do", type=click.Choice(["hold", "auto", "end"]))
+@json_option
+def raid(key: str, do: str, as_json: bool) -> None:
+    """Raid mode of the site KEY by hand.
+
+    'hold' keeps it on, 'auto' lets it begin and end by the figures again, 'end' ends it now: then none begins by itself
+    for an hour. 'site show KEY' tells since when a site is under a raid.
+    """
+    from moderation.services import sites
+
+    with installation() as parts:
+        found = sites.steer_raid(parts, CLI, key, do)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Under a raid since {rfc3339(found['raid_since'])}." if found["raid_since"] else "Not under a raid.")
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
@@ -103,7 +124,9 @@ def _print_site(found: dict[str, Any], as_json: bool) -> None:
         return
     click.echo(f"{found['key']}  {shown(found['name'])}".rstrip())
     click.echo(f"  origins = {', '.join(found['origins']) or '-'}")
-    for name, value in {**found["settings"], "has_coral_secret": found["has_coral_secret"]}.items():
+    raid_since = rfc3339_or_none(found["raid_since"]) or "-"
+    others = {"has_coral_secret": found["has_coral_secret"], "raid_since": raid_since}
+    for name, value in {**found["settings"], **others}.items():
         click.echo(f"  {name} = {_word(value)}")
 
 

@@ -107,5 +107,7 @@ EVENTS = (
     "comment.deleted",
     "comment.reported",
     "comment.held",
+    "site.raid_started",
+    "site.raid_ended",
 )
 """Every event type that an endpoint may subscribe to."""

@@ -10,7 +10,9 @@ from typing import Any
 
 from limits import parse_many
 
+from moderation.domain import raid
 from moderation.domain.policy import Policy
+from moderation.domain.proof import Demand
 from moderation.domain.sign_on import Mode
 from moderation.errors import Invalid
 
@@ -44,6 +46,12 @@ class SiteSettings:
     report_rate: str = "20/hour"
     vote_rate: str = "60/minute"
     preview_rate: str = "60/minute"
+    raid_mode: str = "auto"
+    raid_at: int = 60
+    raid_quiet_s: int = 600
+    slow_mode_s: int = 60
+    proof_of_work: str = "off"
+    proof_bits: int = 18
     akismet: bool = False
     perspective: bool = False
     scorer_rate: str = "600/minute"
@@ -65,8 +73,20 @@ RANGES: dict[str, tuple[float, float]] = {
     "keep_addresses_days": (0, 3_650),
     "keep_networks_days": (0, 3_650),
     "keep_refused_days": (0, 3_650),
+    "raid_at": (10, 100_000),
+    "raid_quiet_s": (60, 86_400),
+    "slow_mode_s": (0, 3_600),
+    "proof_bits": (8, 24),
 }
 """Least and most of each setting that is a number."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "policy": ("hold", "auto"),
+    "sso": tuple(Mode),
+    "raid_mode": tuple(raid.Mode),
+    "proof_of_work": tuple(Demand),
+}
+"""The settings that are one of a few words."""
 
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
@@ -103,10 +123,8 @@ def setting_names() -> tuple[str, ...]:
 def _fitting(name: str, value: Any) -> Any:
     if name not in _DEFAULTS:
         raise ValueError(f"Unknown setting. Known are: {', '.join(_DEFAULTS)}.")
-    if name == "policy" and value not in {"hold", "auto"}:
-        raise ValueError("It is 'hold' or 'auto'.")
-    if name == "sso" and value not in tuple(Mode):
-        raise ValueError(f"It is one of: {', '.join(Mode)}.")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"It is one of: {', '.join(CHOICES[name])}.")
     if name.endswith("_rate"):
         return _rate(value)
     default = _DEFAULTS[name]

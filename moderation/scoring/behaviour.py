@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from moderation.domain.policy import Evidence, Forces, Signal, nothing
+from moderation.domain.proof import Proof
 
 FASTEST_FILL_MS = 2_000
 """Nobody reads a form, writes and sends in less; our own figure, the same as common form guards use."""
@@ -58,6 +59,29 @@ def burst(network_recent: int) -> Signal:
             text = f"{network_recent} comments from this network in ten minutes."
             return Signal("burst", weight, (Evidence(text),), {"spam": weight})
     return nothing("burst")
+
+
+def raid(unknown_in_raid: bool) -> Signal:
+    """The site is under a raid and nobody known wrote this: it waits, and says nothing of the text."""
+    if not unknown_in_raid:
+        return nothing("raid")
+    evidence = (Evidence("Came during a raid, from nobody known here."),)
+    return Signal("raid", 0.0, evidence, forces=Forces.HOLD)
+
+
+_PROOFS = {
+    Proof.MISSING: "Came without the proof of work that the site asks for: sent without script, or by a program.",
+    Proof.WRONG: "Its proof of work is none of this site's, or does not add up.",
+    Proof.EXPIRED: "Its proof of work was too old.",
+    Proof.USED: "Its proof of work had come with another comment before.",
+}
+
+
+def proof_of_work(proof: Proof | None) -> Signal:
+    """A proof was asked for, and none came that counts: a person looks. A good one says nothing of the text either."""
+    if proof is None or proof is Proof.GOOD:
+        return nothing("proof_of_work")
+    return Signal("proof_of_work", 0.0, (Evidence(_PROOFS[proof]),), forces=Forces.HOLD)
 
 
 def record(known: Record | None) -> Signal:

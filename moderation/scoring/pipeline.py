@@ -12,6 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from moderation.domain.policy import Signal, Span, is_usable
+from moderation.domain.proof import Proof
 from moderation.scoring import attributes, automod, behaviour, foreign, learned, links, perspective, repeats, words
 from moderation.scoring.automod import Automod
 from moderation.scoring.behaviour import Record
@@ -37,7 +38,8 @@ class Candidate:
     a signed token proves the author; ``network_recent`` the comments of this network in the last ten minutes;
     ``ip_network`` truncated (``203.0.113.0/24``), empty where unknown; ``language`` by ISO 639-1, None where unknown;
     ``automod`` the site's rules in YAML; ``reports`` by readers, where an edit is judged; ``learned`` what the site's
-    decisions taught.
+    decisions taught; ``raid``: the site is under a raid and nobody known wrote this; ``proof`` of work, where one was
+    asked for.
     """
 
     body: str
@@ -59,6 +61,8 @@ class Candidate:
     is_edited: bool = False
     reports: int = 0
     learned: Learned | None = None
+    raid: bool = False
+    proof: Proof | None = None
 
 
 class Case:
@@ -154,6 +158,8 @@ SIGNALS = (
     Step("honeypot", lambda c: behaviour.honeypot(c.facts.honeypot), "1 µs"),
     Step("filled_too_fast", lambda c: behaviour.filled_too_fast(c.facts.body, c.facts.filled_in_ms), "1 µs"),
     Step("burst", lambda c: behaviour.burst(c.facts.network_recent), "1 µs"),
+    Step("raid", lambda c: behaviour.raid(c.facts.raid), "0.3 µs"),
+    Step("proof_of_work", lambda c: behaviour.proof_of_work(c.facts.proof), "0.3 µs"),
     Step("site_authors", lambda c: words.site_authors(c.facts.author_name, c.facts.rules), "1 µs"),
     Step(
         "site_networks",

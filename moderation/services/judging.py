@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
 from moderation.domain.policy import Evidence, Forces, Signal, Span, Verdict, decide, evidence_as_json, noticed
+from moderation.domain.proof import Proof
 from moderation.domain.scorer import Scorer, unanswered
 from moderation.domain.site import SiteSettings
-from moderation.scoring import learned
+from moderation.scoring import behaviour, learned
 from moderation.scoring.pipeline import OF_TEXT, Candidate, Earlier, Record
 from moderation.scoring.repeats import NEAR, Fingerprint, bands, fingerprint, similarity
 from moderation.services.learning import model_of_site
@@ -33,7 +34,11 @@ SIMILAR_READ = 50
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be judged, normalised and rendered. ``author_id`` is set only where a signed token proves it."""
+    """What is to be judged, normalised and rendered. ``author_id`` is set only where a signed token proves it.
+
+    ``raid``: the site is under a raid, and nobody known wrote this. ``proof``: what came of the proof of work that was
+    asked for, None where none was.
+    """
 
     comment_id: uuid.UUID
     body: str
@@ -50,6 +55,8 @@ class Draft:
     is_top_level: bool = True
     is_edited: bool = False
     reports: int = 0
+    raid: bool = False
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,13 @@ def judge(session: Session, parts: Parts, site: Site, settings: SiteSettings, dr
     return Judged(verdict, signals, print_, alike, parts.pipeline.version, asked)
 
 
+def with_used_proof(judged: Judged, settings: SiteSettings) -> Judged:
+    """The same where the proof of work turned out to be used already: another comment came in with it meanwhile."""
+    used = behaviour.proof_of_work(Proof.USED)
+    signals = (*(signal for signal in judged.signals if signal.name != used.name), used)
+    return replace(judged, verdict=decide(signals, settings.decision_policy()), signals=signals)
+
+
 def judge_unstored(
     session: Session, parts: Parts, site: Site, settings: SiteSettings, draft: Draft, links: Sequence[str]
 ) -> tuple[Verdict, tuple[Signal, ...]]:
@@ -182,6 +196,8 @@ def _candidate(
         is_top_level=draft.is_top_level,
         is_edited=draft.is_edited,
         reports=draft.reports,
+        raid=draft.raid,
+        proof=draft.proof,
     )
 
 

@@ -29,7 +29,7 @@ from moderation.storage.comments import QueueQuery, Surroundings
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Decision
 
-SORTS = ("oldest", "newest", "risk")
+SORTS = ("oldest", "newest", "risk", "safest")
 CLAIM_FILTERS = ("me", "others", "none", "any")
 MOST_COUNTED, MOST_COUNTED_BY_TEXT = comments.ESTIMATE_LIMIT, comments.TEXT_ESTIMATE_LIMIT
 MAX_BULK = 500
@@ -81,7 +81,7 @@ def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]
         items = items_of(session, parts, page)
         estimate = comments.queue_estimate(session, query)
     last = page[-1] if len(rows) > asked.limit else None
-    value = None if last is None else (last.risk if asked.sort == "risk" else last.created_at)
+    value = None if last is None else (last.risk if asked.sort in comments.BY_RISK else last.created_at)
     return {
         "items": items,
         "next": write_cursor(parts.vault, listing, value, last.id) if last else None,

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor, Role
 from moderation.domain.origin import origin_of
+from moderation.domain.raid import Mode
 from moderation.domain.site import changed_settings, site_settings
 from moderation.domain.text import normalise_line
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.words import RuleRow, validate_rule
-from moderation.services import site_secrets
+from moderation.services import raids, site_secrets
 from moderation.services.idempotency import Idempotency, reserve, settle
 from moderation.services.listing import id_after, page
 from moderation.services.parts import Parts
@@ -37,6 +38,8 @@ MAX_TITLE_CHARS = 500
 MAX_NOTE_CHARS = 500
 
 CORAL_SECRET = "coral_secret"  # noqa: S105 (the name of a setting)
+
+RAID_ACTIONS = ("hold", "auto", "end")
 
 MATCHES = ("folded", "exact")
 MAX_RULES = {"pattern": 200}
@@ -83,6 +86,7 @@ def add_site(
         audit_line(
             parts, session, actor, site, "site.add", "site", site.key, {"origins": site.origins, **site.settings}
         )
+        raids.follow_setting(session, parts, actor, site)
         return answer
 
 
@@ -121,14 +125,41 @@ def change_site(
         plain, secret = (settings, None) if settings is None else _apart(settings)
         values = _checked_site(site, name, origins, plain)
         has_new_secret = secret is not None and site_secrets.change_secret(session, parts, site, CORAL, secret)
-        changed = {column: value for column, value in values.items() if getattr(site, column) != value}
-        if changed:
-            facts = {"before": {column: getattr(site, column) for column in changed}, "after": changed}
-            sites.change_site(session, site.id, changed)
-            session.refresh(site)
-            audit_line(parts, session, actor, site, "site.change", "site", site.key, facts)
+        _change(session, parts, actor, site, values)
         if has_new_secret:
             audit_line(parts, session, actor, site, "site.secret", "site", site.key, {"name": CORAL})
+        return _shown_site(session, site)
+
+
+def _change(session: Session, parts: Parts, actor: Actor, site: Site, values: Mapping[str, Any]) -> None:
+    changed = {column: value for column, value in values.items() if getattr(site, column) != value}
+    if not changed:
+        return
+    mode = site_settings(site.settings).raid_mode
+    facts = {"before": {column: getattr(site, column) for column in changed}, "after": changed}
+    sites.change_site(session, site.id, changed)
+    session.refresh(site)
+    if site_settings(site.settings).raid_mode != mode:
+        raids.follow_setting(session, parts, actor, site)
+    audit_line(parts, session, actor, site, "site.change", "site", site.key, facts)
+
+
+def steer_raid(parts: Parts, actor: Actor, site_key: str, do: str) -> dict[str, Any]:
+    """Raid mode by hand, for moderators of the site: ``hold`` it on (``raid_mode=on``), give it back to the figures
+    (``auto``), or ``end`` it; then none begins by itself for an hour.
+
+    Raises ``NotFound``, ``Forbidden``, and ``Invalid`` for another word.
+    """
+    if do not in RAID_ACTIONS:
+        raise Invalid({"do": [f"It is one of: {', '.join(RAID_ACTIONS)}."]})
+    with write() as session:
+        site = site_for(session, actor, site_key, Role.MODERATOR, for_change=True)
+        if do == "end":
+            raids.end_by_hand(session, parts, actor, site)
+        if do != "end" or site_settings(site.settings).raid_mode == Mode.ON:
+            wanted = Mode.ON if do == "hold" else Mode.AUTO
+            values = {"settings": changed_settings(site.settings, {"raid_mode": wanted.value})}
+            _change(session, parts, actor, site, values)
         return _shown_site(session, site)
 
 
@@ -405,6 +436,7 @@ def _shown(site: Site, has_coral_secret: bool) -> dict[str, Any]:
         "has_coral_secret": has_coral_secret,
         "version": site.version,
         "created_at": site.created_at,
+        "raid_since": site.raid_since,
     }
 
 

@@ -17,15 +17,16 @@ from moderation.domain.actor import POLICY
 from moderation.domain.comment import Action, State
 from moderation.domain.identity import canonical_email, email_domain, truncate_ip
 from moderation.domain.links import safe_url
+from moderation.domain.proof import Proof
 from moderation.domain.scorer import Question
 from moderation.domain.sign_on import Person
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line, read_body
-from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, SlowedDown, Unauthenticated
 from moderation.scoring.repeats import bands
-from moderation.services import asking, events, idempotency, learning, notices, sign_on
+from moderation.services import asking, events, idempotency, learning, notices, proofs, raids, sign_on
 from moderation.services.idempotency import Idempotency
-from moderation.services.judging import Draft, Judged, judge
+from moderation.services.judging import Draft, Judged, judge, with_used_proof
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
@@ -79,6 +80,7 @@ class Submission:
     honeypot: str = ""
     sso: str | None = None
     notify: bool = False
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ def submit_comment(
         if submission.notify:
             _check_notify(parts, site, clean)
         draft = _draft(session, parts, site, submission, clean, client)
+        draft, pace = _defended(session, parts, site, settings, draft, submission.proof, client)
+        if pace is not None and not idempotency.is_known(session, parts, f"public:{site.key}", idem):
+            pace.peek(session, parts)
         judged = judge(session, parts, site, settings, draft)
         may_ask = judged.asks_now and not idempotency.is_known(session, parts, f"public:{site.key}", idem)
         may_ask = may_ask and _is_below_rate(session, parts, site, "submit", client)
@@ -128,6 +133,10 @@ def submit_comment(
         if reservation is not None and reservation.known is not None:
             return reservation.known
         hit_rate(session, parts, site, "submit", client)
+        if pace is not None:
+            pace.hit(session, parts)
+        if draft.proof is Proof.GOOD and not proofs.use(session, parts, site, submission.proof or ""):
+            judged = with_used_proof(judged, settings)
         thread = _thread_for(session, site, settings, clean, parts.clock())
         if judged.verdict.state is State.APPROVED:
             threads.lock_threads(session, [thread.id])
@@ -147,6 +156,54 @@ def submit_comment(
         if comment.state != State.PENDING.value:
             audit_policy(parts, session, comment, judged.verdict.reasons[0], comment.created_at)
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """Slow mode for one reader: a comment each ``every_s`` seconds. The key is hashed before it is stored."""
+
+    every_s: int
+    key: bytes
+
+    def peek(self, session: Session, parts: Parts) -> None:
+        """Raise ``SlowedDown`` where ``hit`` would."""
+        self._under_limit(limits.peek, session, parts)
+
+    def hit(self, session: Session, parts: Parts) -> None:
+        """Count the comment, in the caller's transaction. Raises ``SlowedDown``."""
+        self._under_limit(limits.hit, session, parts)
+
+    def _under_limit(self, count: Callable[..., None], session: Session, parts: Parts) -> None:
+        try:
+            count(session, f"1/{self.every_s}second", self.key, parts.clock())
+        except RateLimited as error:
+            raise SlowedDown(error.retry_after_s) from None
+
+
+def _defended(
+    session: Session,
+    parts: Parts,
+    site: Site,
+    settings: SiteSettings,
+    draft: Draft,
+    proof: str | None,
+    client: Client,
+) -> tuple[Draft, _Pace | None]:
+    """The draft with what a raid, or a proof of work that is asked for, says of it; and the reader's pace in slow mode.
+
+    Costs nothing where the site has neither at the moment. Who is known needs no proof and does not wait.
+    """
+    is_raided, is_asked = raids.is_on(site, settings), proofs.is_asked(site, settings)
+    if not (is_raided or is_asked):
+        return draft, None
+    is_known = raids.is_known(session, parts, site, draft.author_id)
+    looked_at = None if is_known or not is_asked else proofs.looked_at(session, parts, site, proof)
+    defended = replace(draft, raid=is_raided and not is_known, proof=looked_at)
+    if not is_raided or not settings.slow_mode_s or settings.submit_rate == "none":
+        return defended, None
+    agent = client.user_agent.encode("utf-8", "surrogatepass")
+    who = draft.author_id.bytes if is_known and draft.author_id else draft.network_key + agent
+    return defended, _Pace(settings.slow_mode_s, b"slow" + site.id.bytes + who)
 
 
 def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
@@ -526,6 +583,8 @@ def edit_own(parts: Parts, site_key: str, own: Own, body: str, client: Client) -
         if problems:
             raise Invalid(problems)
         draft = _draft_of_edit(parts, site, comment, source, html, client)
+        if raids.is_on(site, settings):
+            draft = replace(draft, raid=not raids.is_known(session, parts, site, draft.author_id))
         judged = judge(session, parts, site, settings, draft)
         may_ask = judged.asks_now and _is_below_rate(session, parts, site, "submit", client)
         thread = thread_of(session, comment) if may_ask else None

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
+from moderation.domain.proof import Demand
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line
 from moderation.domain.times import rfc3339, rfc3339_or_none
@@ -271,9 +272,10 @@ def _body(
     listing: str,
 ) -> dict[str, Any]:
     head = {"key": thread_key, "title": thread.title if thread else None, "open": thread.open if thread else True}
-    if thread is None:
-        return {"thread": head, "total": 0, "next": None, "comments": []}
     settings = site_settings(site.settings)
+    asks = {"proof": True} if settings.proof_of_work != Demand.OFF else {}
+    if thread is None:
+        return {"thread": head, "total": 0, "next": None, "comments": [], **asks}
     branch = _branch_of_cursor(parts, listing, cursor)
     if branch is not None:
         rows = comments.more_replies(session, branch[0], limit=limit + 1, after=branch[1])
@@ -290,6 +292,7 @@ def _body(
         "total": thread.approved,
         "next": _next(parts, listing, sort, page[-1]) if len(roots) > limit else None,
         "comments": nested,
+        **asks,
     }
 
 

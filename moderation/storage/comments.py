@@ -709,17 +709,22 @@ _QUEUED = (
 SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
 
 
+BY_RISK, ASCENDING = ("risk", "safest"), ("oldest", "safest")
+
+
 def queue_page(
     session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None
 ) -> Sequence[Row[Any]]:
-    """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first), with what moderators see."""
+    """One page of the queue, sorted ``oldest``, ``newest``, ``risk`` (highest first) or ``safest`` (lowest first), with
+    what moderators see.
+    """
     sites = _sites(query)
     if sites is not None:
         given = _of_site(sites) | {"limit": limit} | _place(after)
         return session.execute(_plain_page(query.state, bool(sites), sort, after is not None), given).all()
-    column: Any = Comment.risk if sort == "risk" else Comment.created_at
+    column: Any = Comment.risk if sort in BY_RISK else Comment.created_at
     statement = queue_select(session, query).with_only_columns(*SELECT_QUEUED.selected_columns)
-    return _page(session, statement, column, descending=sort != "oldest", limit=limit, after=after)
+    return _page(session, statement, column, descending=sort not in ASCENDING, limit=limit, after=after)
 
 
 def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
@@ -734,8 +739,8 @@ def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
 
 @lru_cache
 def _plain_page(state: State, one_site: bool, sort: str, behind: bool) -> Any:
-    column = "risk" if sort == "risk" else "created_at"
-    return _sorted(_plain(SELECT_QUEUED, state, one_site), column, descending=sort != "oldest", behind=behind)
+    column = "risk" if sort in BY_RISK else "created_at"
+    return _sorted(_plain(SELECT_QUEUED, state, one_site), column, descending=sort not in ASCENDING, behind=behind)
 
 
 @lru_cache
@@ -780,7 +785,8 @@ def queue_select(session: Session, query: QueueQuery) -> Select[Comment]:
     if query.thread is not None:
         conditions.append(_thread_condition(session, query.thread, query.sites))
     if query.signal is not None:
-        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, SignalRow.weight != 0)
+        speaks = or_(SignalRow.weight != 0, SignalRow.forces.is_not(None))
+        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, speaks)
         conditions.append(exists().where(of_signal))
     if query.claimed is not None:
         conditions.append(_claim_condition(query))

@@ -69,7 +69,11 @@ def _of_comment() -> ForeignKeyConstraint:
 
 
 class Site(Base):
-    """A publication. ``settings`` are the values that differ from the defaults of ``domain.site.SiteSettings``."""
+    """A publication. ``settings`` are the values that differ from the defaults of ``domain.site.SiteSettings``.
+
+    Under a raid ``raid_since`` is when it began, ``raid_busy_at`` when newcomers last came in a flood; by itself none
+    begins before ``raid_not_before``. They stand here since a submission reads this row anyway.
+    """
 
     __tablename__ = "sites"
     id: Mapped[uuid.UUID] = _key()
@@ -79,6 +83,9 @@ class Site(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Utc)
+    raid_since: Mapped[datetime | None] = mapped_column(Utc)
+    raid_busy_at: Mapped[datetime | None] = mapped_column(Utc)
+    raid_not_before: Mapped[datetime | None] = mapped_column(Utc)
     learned_version: ClassVar[Any]
     __table_args__ = (_at_most("key", 64), _at_most("name", 200))
 

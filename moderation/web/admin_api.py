@@ -40,6 +40,12 @@ def change_site(site: str, body: dict[str, Any]) -> Any:
     return sites.change_site(guards.parts(), actor(), site, **body)
 
 
+@calls.call("POST", "/sites/<site:site>/raid", body=schemas.RaidIn, answer=schemas.SiteOut, example={"do": "end"})
+def steer_raid(site: str, body: dict[str, Any]) -> Any:
+    """Hold raid mode on, give it back to the figures, or end it; for moderators of the site."""
+    return sites.steer_raid(guards.parts(), actor(), site, body["do"])
+
+
 @calls.call("GET", "/threads", query=schemas.SitePaged, answer=schemas.ThreadsOut)
 def list_threads(query: dict[str, Any]) -> Any:
     """List a site's threads, newest first."""

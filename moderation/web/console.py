@@ -37,7 +37,7 @@ VIEWS = {
 }
 """What the list can show, and what it is called."""
 
-ORDERS = {"oldest": "oldest first", "newest": "newest first", "risk": "riskiest first"}
+ORDERS = {"oldest": "oldest first", "newest": "newest first", "risk": "riskiest first", "safest": "safest first"}
 
 COMPARED = 5
 """Former texts that are compared with what followed them; of older ones the text is shown."""

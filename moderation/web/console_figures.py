@@ -7,7 +7,7 @@ from flask import Response
 
 from moderation.domain.actor import Role
 from moderation.services import moderate
-from moderation.web import plots
+from moderation.web import console_raid, plots
 from moderation.web.console import _actor, _own_sites, console
 from moderation.web.console_admin import asked, page
 from moderation.web.guards import parts
@@ -43,6 +43,8 @@ def dashboard() -> Response:
         waits=_waits(found["waits"]),
         signals=_with_shares(found["signals"]),
         rules=_with_shares(found["rules"]),
+        raids=console_raid.raids_of(own, site_key),
+        flash=console_raid.told(),
         may_moderate=any(_actor().may(site["id"], Role.MODERATOR) for site in own),
     )
 

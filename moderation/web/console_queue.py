@@ -17,7 +17,7 @@ from moderation.errors import CallerError, Invalid
 from moderation.scoring.pipeline import SIGNALS
 from moderation.services import desk, moderate, views
 from moderation.services.moderate import QueueFilter
-from moderation.web import guards
+from moderation.web import console_raid, guards
 from moderation.web.console import (
     ORDERS,
     PAGE_SIZE,
@@ -117,6 +117,7 @@ def queue() -> str:
         empty_text=_empty_text(filters),
         since=now.isoformat(),
         back=_list_url(),
+        raids=console_raid.raids_of(own_sites),
         flash=_told() or _flash(),
     )
 
@@ -351,7 +352,7 @@ def _view_told(told: str, change: Callable[[], object]) -> AnyResponse:
 
 
 def _told() -> dict[str, Any] | None:
-    told = TOLD.get(request.args.get("told", ""))
+    told = {**TOLD, **console_raid.TOLD}.get(request.args.get("told", ""))
     return {**told, "undo": None, "undo_all": None, "back": ""} if told else None
 
 

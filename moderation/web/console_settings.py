@@ -40,6 +40,12 @@ MEANINGS = {
     "report_rate": "How many reports may come from one network address.",
     "vote_rate": "How many votes may come from one network address.",
     "preview_rate": "How many previews one network address may ask for.",
+    "raid_mode": "Whether a flood of newcomers from many addresses switches raid mode: newcomers wait, all are slowed.",
+    "raid_at": "So many comments of newcomers a minute are a raid, or ten times what is usual, if that is more.",
+    "raid_quiet_s": "After so many seconds with less than half of that it is over.",
+    "slow_mode_s": "During a raid each reader may send a comment in so many seconds. 0: as ever.",
+    "proof_of_work": "Whether the form’s script does a sum that makes floods dear. What comes without it waits.",
+    "proof_bits": "How long the sum is; one more makes it twice as long. 18 is a moment on most devices.",
     "scorer_rate": "How many questions one token of the role scorer may ask, over all of these protocols.",
 }
 """What each setting means, in a sentence."""
@@ -51,12 +57,15 @@ GROUPS = {
     "How long it is kept": ("keep_addresses_days", "keep_networks_days", "keep_refused_days"),
     "Programs that ask for scores": ("akismet", "perspective", "scorer_rate"),
     "How often": ("submit_rate", "report_rate", "vote_rate", "preview_rate"),
+    "Under a raid": ("raid_mode", "raid_at", "raid_quiet_s", "slow_mode_s", "proof_of_work", "proof_bits"),
 }
 """In which order they are shown; one that is not named here comes last."""
 
 CHOICES = {
     "policy": {"hold": "hold every comment", "auto": "publish what nothing speaks against"},
     "sso": {"off": "off", "optional": "optional", "required": "required of every reader"},
+    "raid_mode": {"auto": "by the figures", "on": "on, until it is set back", "off": "never"},
+    "proof_of_work": {"off": "never", "raid": "during a raid", "always": "for every comment"},
 }
 """Settings that are one of a few words, with what these are called."""
 

@@ -12,6 +12,7 @@ from flask import Response, render_template, request
 from marshmallow import ValidationError
 
 from moderation.domain.links import safe_url
+from moderation.domain.proof import MAX_PROOF_CHARS
 from moderation.errors import (
     CallerError,
     Forbidden,
@@ -43,6 +44,7 @@ FIELDS = {
     "thread_url": "thread.url",
     "thread_title": "thread.title",
     "website_confirm": "context.website_confirm",
+    "proof": "context.proof",
     "notify": "notify",
     "return_to": "return_to",
     "receipt": "receipt",
@@ -96,6 +98,11 @@ _DOC = {
                         "thread_title": {"type": "string", "maxLength": 500},
                         "author_token": {"type": "string", "maxLength": 512},
                         "website_confirm": {"type": "string", "description": "The honeypot: people leave it empty."},
+                        "proof": {
+                            "type": "string",
+                            "maxLength": MAX_PROOF_CHARS,
+                            "description": "A proof of work, where a script of the page made one.",
+                        },
                         "notify": {
                             "type": "string",
                             "description": "Not empty, as from a ticked box: tell the author of replies by email.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, current_app
 
-from moderation.services import submit, threads
+from moderation.services import proofs, submit, threads
 from moderation.services.submit import Submission
 from moderation.web import auth, guards, health, schemas
 from moderation.web.calls import Calls, conditional, idempotency, if_none_match
@@ -57,6 +57,15 @@ def count_comments(site: str, query: dict[str, Any]) -> Response:
     counts = threads.count_comments(guards.parts(), site, query["thread"])
     cache = f"public, max-age=0, s-maxage={guards.parts().settings.public_cache_s}, must-revalidate"
     return conditional(current_app.json.dumps(counts).encode(), "application/json", cache)
+
+
+@calls.call("GET", "/challenge", answer=schemas.Challenge)
+def make_challenge(site: str) -> Any:
+    """Get a sum for the reader's browser, where the site asks for a proof of work.
+
+    It is signed, good for one comment of this site within half an hour, and nothing of it is kept until then.
+    """
+    return proofs.challenge(guards.parts(), site)
 
 
 @calls.call(
@@ -137,6 +146,7 @@ def submission(body: dict[str, Any]) -> Submission:
         honeypot=context.get("website_confirm") or "",
         sso=body["author"]["sso"],
         notify=body["notify"],
+        proof=context.get("proof"),
     )
 
 

@@ -15,6 +15,7 @@ from moderation.web import (
     console_notices,  # noqa: F401 - likewise
     console_privacy,  # noqa: F401 - likewise
     console_queue,  # noqa: F401 - likewise
+    console_raid,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     console_scorers,  # noqa: F401 - likewise
     console_settings,  # noqa: F401 - likewise

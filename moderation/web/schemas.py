@@ -15,12 +15,13 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from moderation.domain.comment import EVENTS, Action, State
 from moderation.domain.policy import ATTRIBUTES
+from moderation.domain.proof import MAX_PROOF_CHARS
 from moderation.domain.scorer import MAX_DEADLINE_MS, MAX_SECRET_CHARS, NAME_PATTERN, Kind
 from moderation.domain.sign_on import MAX_SECRET_CHARS as MAX_SSO_SECRET_CHARS
-from moderation.domain.sign_on import MAX_TOKEN_CHARS, MIN_SECRET_CHARS, Algorithm, Mode
-from moderation.domain.site import RANGES, SiteSettings
+from moderation.domain.sign_on import MAX_TOKEN_CHARS, MIN_SECRET_CHARS, Algorithm
+from moderation.domain.site import CHOICES, RANGES, SiteSettings
 from moderation.domain.times import rfc3339_or_none
-from moderation.services.sites import MATCHES
+from moderation.services.sites import MATCHES, RAID_ACTIONS
 from moderation.services.trials import DEFAULT_LAST, MAX_LAST
 from moderation.storage.models import (
     LIST_ACTIONS,
@@ -292,6 +293,13 @@ class ContextIn(Request):
 
     filled_in_ms = Whole(0, 2**53, load_default=None, allow_none=True)
     website_confirm = Prose(most=2000, note="The honeypot: people leave it empty.", load_default="", allow_none=True)
+    proof = Line(
+        most=MAX_PROOF_CHARS,
+        note="`CHALLENGE.NUMBER`, where the site asks for a proof of work; see `GET .../challenge`. Without a good one "
+        "the comment is taken, and waits.",
+        load_default=None,
+        allow_none=True,
+    )
 
 
 class SubmissionIn(Request):
@@ -485,6 +493,28 @@ class CommentList(Schema):
     total = fields.Integer(required=True)
     next = fields.String(required=True, allow_none=True)
     comments = fields.List(fields.Nested(PublicComment), required=True)
+    proof = fields.Boolean(
+        metadata={
+            "description": "`true`: the site may ask for a proof of work; see `GET .../challenge`. Else not there."
+        }
+    )
+
+
+class Challenge(Schema):
+    """A sum for the browser. All of it is null where the site asks for none at the moment."""
+
+    challenge = fields.String(
+        required=True, allow_none=True, metadata={"description": "Signed for this site; good for one comment."}
+    )
+    bits = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Find a whole number from 0 to 10^16 - 1 so that SHA-256 of `CHALLENGE.NUMBER`, in ASCII, "
+            "begins with so many zero bits. That text is `context.proof`."
+        },
+    )
+    expires_at = Time(required=True, allow_none=True)
 
 
 class Counts(Schema):
@@ -511,7 +541,7 @@ class QueueQuery(Paged):
     after = Time(load_default=None)
     claimed = _choice(("me", "others", "none", "any"), load_default=None)
     alike = Identifier(load_default=None, metadata={"description": "A comment: those like it, and itself."})
-    sort = _choice(("oldest", "newest", "risk"), load_default="oldest")
+    sort = _choice(("oldest", "newest", "risk", "safest"), load_default="oldest")
 
 
 class ClaimIn(Request):
@@ -1030,10 +1060,8 @@ def _setting(name: str, default: Any) -> fields.Field[Any]:
         return Whole(int(low), int(high))
     if isinstance(default, float):
         return Number(*RANGES[name])
-    if name == "policy":
-        return _choice(("hold", "auto"))
-    if name == "sso":
-        return _choice(Mode)
+    if name in CHOICES:
+        return _choice(CHOICES[name])
     return Line(most=MAX_SETTING_CHARS, note="Like `10/minute;100/hour`, or `none`." if name.endswith("_rate") else "")
 
 
@@ -1080,6 +1108,22 @@ class SiteOut(Schema):
     has_coral_secret = fields.Boolean(required=True)
     version = fields.Integer()
     created_at = Time(required=True)
+    raid_since = Time(
+        required=True, allow_none=True, metadata={"description": "Since when the site is under a raid; null for not."}
+    )
+
+
+class RaidIn(Request):
+    """What is to be done about a raid."""
+
+    do = _choice(
+        RAID_ACTIONS,
+        required=True,
+        metadata={
+            "description": "`hold`: raid mode stays on. `auto`: it begins and ends by the figures. `end`: it ends now, "
+            "and none begins by itself for an hour."
+        },
+    )
 
 
 class SitesOut(Schema):

@@ -46,6 +46,13 @@ def script() -> Packed:
 
 
 @cache
+def proof_script() -> Packed:
+    """The part of the script that does a proof of work, which only readers of sites that ask for one load."""
+    source = (STATIC / "embed" / "proof.js").read_text(encoding="utf-8")
+    return _packed("text/javascript", rjsmin.jsmin(source).encode())
+
+
+@cache
 def texts() -> dict[str, Packed]:
     """The texts by language: ``en``, ``de`` and so on, one for each file in ``static/embed``."""
     files = sorted((STATIC / "embed").glob("*.json"))
@@ -62,6 +69,14 @@ def version() -> str:
 def embed() -> Response:
     """The readers' widget, for any page of any origin."""
     return _answer(script(), SCRIPT_CACHE_S)
+
+
+@widget.get("/embed/proof.js")
+def proof() -> Response:
+    """The part for a proof of work, as a module."""
+    answer = _answer(proof_script(), SCRIPT_CACHE_S)
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
 
 
 @widget.get("/embed/<string(minlength=2, maxlength=3):language>.json")

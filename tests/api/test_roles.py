@@ -41,6 +41,7 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("POST", "/sites/news/learned/teach", {"text": "A text.", "label": "fine"}, ACT),
     ("POST", "/sites/news/learned/reset", {"reason": "New rules."}, RUN),
     ("PATCH", "/sites/news", {"name": "Renamed"}, RUN),
+    ("POST", "/sites/news/raid", {"do": "end"}, ACT),
     ("GET", "/threads?site=news", None, SEE),
     ("PATCH", "/threads/{thread}?site=news", {"open": True}, ACT),
     ("GET", "/rules?site=news", None, ACT),

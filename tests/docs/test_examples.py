@@ -229,14 +229,15 @@ def test_follow_moderators_page_word_for_word_every_call_answers(tour: Tour) -> 
         )
     )
     answers = [json.loads(line) for line in tour.run(prepare + "".join(shell)).splitlines() if line]
-    assert len(answers) == 8
+    assert len(answers) == 9
     assert len(answers[0]["items"]) == len(answers[1]["items"]) == 1
     assert answers[2] == {"released": 1}
     assert answers[3]["results"][0]["state"] == "approved"
     assert answers[4] == {"results": [], "left": 0}
     assert answers[5]["state"] == "pending"
-    assert answers[6] == {"email": "ana@example.org"}
-    assert (answers[7]["tried"], answers[7]["stopped_early"]) == (0, False)
+    assert (answers[6]["settings"]["raid_mode"], answers[6]["raid_since"]) == ("auto", None)
+    assert answers[7] == {"email": "ana@example.org"}
+    assert (answers[8]["tried"], answers[8]["stopped_early"]) == (0, False)
 
 
 def test_read_json_examples_are_json_that_the_service_takes(tour: Tour) -> None:

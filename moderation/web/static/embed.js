@@ -234,7 +234,8 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
       title: set.threadTitle || document.title,
     };
     const site = set.moderationSite;
-    const path = `api/v1/sites/${encodeURIComponent(site)}/comments`;
+    const home = `api/v1/sites/${encodeURIComponent(site)}/`;
+    const path = `${home}comments`;
     const draft = store("sessionStorage", `moderation:draft:${site}:${thread.key}`);
     const me = store("localStorage", `moderation:me:${site}`);
     const own = store("localStorage", `moderation:own:${site}`);
@@ -246,6 +247,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
     let order = set.sort || "oldest";
     let next = null;
     let open = true;
+    let asksProof = false;
     let hasFailed = false;
     let turn = 0; // of loading: a later one wins
     let pagesToLink = MOST_PAGES_TO_LINK;
@@ -345,6 +347,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         shown.clear();
       }
       next = page.next;
+      asksProof = page.proof;
       open = !page.thread || page.thread.open !== false;
       const before = list.lastElementChild;
       list.append(...page.comments.filter((comment) => !shown.has(comment.id)).map(item));
@@ -637,6 +640,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
       const started = performance.now();
       let resume = draft.get();
       let parent = null; // {id, name} of the comment that is answered
+      let prover = null; // of the work for the next comment
       let attempt = resume.attempt || null; // {print, key, body}: the same bytes and key again, so that a retry never makes a second comment
 
       const star = () => make("span", { "aria-hidden": "true" }, " *");
@@ -711,7 +715,12 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         if (!isBusy(send)) send.textContent = T("send");
         offerNotices();
         save();
+        prove();
       }
+
+      /** Begins a proof of work where the site asks for one; the script for it is loaded then, and null without it. */
+      const prove = () =>
+        asksProof && (prover ||= import(new URL("embed/proof.js", BASE)).then((work) => work.start(home, T.words.lang)).catch(() => (prover = null)));
 
       function complain(name, text) {
         const one = fields[name];
@@ -726,12 +735,12 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         return Boolean(bad);
       }
 
-      function payload(now) {
+      function payload(now, proof) {
         const token = me.get().token;
         const author = reader ? { sso: set.sso } : { name: now.name, email: now.email, url: now.url || null };
         if (token && !reader) author.token = token;
         const filled = Math.round(performance.now() - started);
-        const context = { filled_in_ms: filled, website_confirm: trap.value };
+        const context = { filled_in_ms: filled, website_confirm: trap.value, proof };
         const consent = wantsNotices() ? { notify: true } : {};
         return JSON.stringify({ thread, parent_id: parent && parent.id, author, body: fields.body.input.value, context, ...consent });
       }
@@ -741,7 +750,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         const body = fields.body.input.value;
         complain("body", body.trim() ? "" : T("needed"));
         if (focusFirstBad()) return;
-        const answer = await call(`api/v1/sites/${encodeURIComponent(site)}/preview`, json("POST", { body }));
+        const answer = await call(`${home}preview`, json("POST", { body }));
         if (answer.ok) {
           shownPreview.replaceChildren(make("p", { class: "note", "aria-hidden": "true" }, T("preview")), prose(answer.data.body_html));
           shownPreview.hidden = false;
@@ -757,10 +766,10 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         const body = fields.body.input.value;
         for (const name of Object.keys(fields)) complain(name, fields[name].input.required && !now[name] ? T("needed") : "");
         if (focusFirstBad()) return;
-        if (!attempt || attempt.print !== print(now)) attempt = { print: print(now), key: newKey(), body: payload(now) };
-        save();
         setBusy(send, true);
         send.textContent = T("sending");
+        if (!attempt || attempt.print !== print(now)) attempt = { print: print(now), key: newKey(), body: payload(now, await (await prove())?.done(send)) };
+        save();
         const answer = await call(path, json("POST", attempt.body, { "Idempotency-Key": attempt.key }));
         send.textContent = T(answer.status && answer.status < 500 ? "send" : "again");
         setTimeout(() => setBusy(send, false), answer.status === 429 ? Math.min(answer.wait, 60) * 1000 : 0);
@@ -784,7 +793,7 @@ textarea{min-block-size:8em;resize:vertical}::placeholder{color:var(--_soft)}
         });
         const token = answer.author_token || me.get().token;
         me.set(remember.checked ? { token, name: now.name, email: now.email, url: now.url } : { token });
-        attempt = null;
+        attempt = prover = null;
         const writesOn = fields.body.input.value !== body;
         if (!writesOn) fields.body.input.value = "";
         shownPreview.hidden = true;
