@@ -488,10 +488,10 @@ def test_worker_stopped_finishes_what_it_is_sending_and_signs_off(
     with working(app) as stop:
         wait_until(lambda: len(receiver.got) == 1)
         with read() as session:
-            assert upkeep.last_beat(session) == parts.clock()
+            assert upkeep.last_beat(session, parts.clock()) == parts.clock()
         stop.set()
     with read() as session:
-        assert upkeep.last_beat(session) is None
+        assert upkeep.last_beat(session, parts.clock()) is None
     states = Tally(item["state"] for item in deliver.list_deliveries(parts, CLI, endpoint["id"])["items"])
     assert states == {"delivered": 1, "pending": 2}
     assert len(deliver.lease_runs(parts, limit=1)[0].deliveries) == 2
