@@ -63,7 +63,7 @@ def new_id() -> Any:
 
 
 def engine_options(settings: Settings, *, may_create: bool = False) -> dict[str, Any]:
-    """Options of ``create_engine`` for the database of ``settings``; ``may_create``: where there is no file, make one."""
+    """Options of ``create_engine`` for the database of ``settings``; ``may_create``: where there is none, make it."""
     if settings.is_sqlite:
         return {
             # By a URI, SQLite can be told not to make an empty file where one is missing; see ``_open_sqlite``.

@@ -1,5 +1,6 @@
 """A worker killed with SIGKILL at each step between lease and settle: no event is lost, stuck or settled by two."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from moderation import worker
 from moderation.adapters import safe_http
 from moderation.domain import webhook
 from moderation.domain.actor import CLI
@@ -33,14 +35,18 @@ class Receiver:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.ids.append(self.headers["webhook-id"])
-                self.send_response(204)
-                self.end_headers()
+                receiver.gate.wait(60)
+                with contextlib.suppress(OSError):
+                    self.send_response(204)
+                    self.end_headers()
 
             def log_message(self, *_args: Any) -> None:
                 pass
@@ -162,6 +168,24 @@ def test_worker_killed_between_lease_and_settle_loses_no_event_and_none_stays_st
     assert deliver.deliver_due(parts) == 0
     with read() as session:
         assert session.scalar(sa.select(sa.func.count()).where(models.Delivery.lease_token.is_not(None))) == 0
+
+
+def test_worker_killed_in_the_middle_of_its_work_loses_no_event(
+    app: Flask, parts: Parts, endpoint_id: uuid.UUID, receiver: Receiver, clock: Any
+) -> None:
+    """The whole worker, with its threads, killed by another process while a receiver thinks."""
+    receiver.gate.clear()
+    pid = child(app, lambda: worker.run(app, threading.Event()))
+    try:
+        _wait_for(receiver, 1)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
+        receiver.gate.set()
+    clock.move(seconds=LEASE_S)
+    assert deliver.deliver_due(parts) == EVENTS
+    assert len(set(receiver.ids)) == EVENTS
+    assert _states(endpoint_id) == ["delivered"] * EVENTS
 
 
 def test_worker_killed_while_settling_the_takeover_leaves_its_word_to_the_next(
