@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,7 +19,23 @@ from moderation.scoring.pipeline import SIGNALS, Case, Pipeline, Step
 from tests.conftest import dispose, make_settings, submission_json
 from tests.faults.conftest import COMMENTS, PAGE, Site, make_site
 
-CALM = "Thank you, that is a fair point and well put."
+CALM = iter(
+    (
+        "Thank you, that is a fair point and well put.",
+        "The new lamps at the harbour are a fine idea.",
+        "My grandmother took this train every Sunday.",
+        "Could somebody explain how the vote was counted?",
+        "The bakery on the corner opens at seven now.",
+        "I read the report twice, and page nine is worth it.",
+        "We walked along the river after the concert.",
+        "Snow in April is not so rare up here.",
+        "The library has two copies of that book.",
+        "A calm answer to a long question, well done.",
+    )
+)
+"""Remarks that have nothing in common, so that nothing but the fault is noticed."""
+
+ADDRESSES = (f"203.0.{number}.7" for number in range(1, 100))
 
 
 def raising(_case: Case) -> Signal:
@@ -58,15 +75,19 @@ def judged_by(auto_site: Site) -> Iterator[Callable[[Pipeline], None]]:
     auto_site.app.extensions["moderation"] = before
 
 
-def assert_held_and_said(site: Site, fault: str) -> None:
+def post(site: Site, text: str) -> Any:
+    """Send a comment from somewhere else each time."""
+    return site.client.post(COMMENTS, json=submission_json(text), environ_base={"REMOTE_ADDR": next(ADDRESSES)})
+
+
+def assert_held_and_said(site: Site) -> None:
     """What came in waits, also for readers, and both ways to look at it say which scorer could not judge."""
-    sent = site.post(f"{CALM} It {fault}.")
+    sent = post(site, next(CALM))
     assert (sent.status_code, sent.get_json()["state"]) == (202, "pending")
     comment_id = sent.get_json()["id"]
     assert not site.is_public(comment_id)
     shown = site.client.get(f"/api/v1/comments/{comment_id}", headers=site.people.bearer("moderator")).get_json()
-    (signal,) = [one for one in shown["signals"] if one["name"] == "attributes"]
-    assert signal["available"] is False
+    assert [(one["name"], one["available"]) for one in shown["signals"]] == [("attributes", False)]
     for path in ("/console/?sort=newest", f"/console/comments/{comment_id}"):
         page = html.unescape(site.browser.get(path, headers=PAGE).text)
         assert "“attributes” was not available, so a person decides." in page
@@ -77,7 +98,7 @@ def test_comment_whose_scorer_is_broken_is_held_and_the_moderator_sees_why(
     auto_site: Site, judged_by: Callable[[Pipeline], None], fault: str
 ) -> None:
     judged_by(Pipeline([Step(one.name, BROKEN[fault], "") if one.name == "attributes" else one for one in SIGNALS]))
-    assert_held_and_said(auto_site, fault)
+    assert_held_and_said(auto_site)
 
 
 @pytest.mark.parametrize("fault", ["missing", "changed"])
@@ -101,16 +122,16 @@ def test_comment_is_held_where_the_file_of_the_model_is_missing_or_not_the_one_o
         attributes.shipped.cache_clear()
     assert pipeline.version.endswith("no-model")
     judged_by(pipeline)
-    assert_held_and_said(auto_site, f"is {fault}")
+    assert_held_and_said(auto_site)
 
 
 def test_same_comment_is_published_where_no_scorer_is_broken(auto_site: Site) -> None:
     """So that what the others show is the fault's doing."""
-    assert auto_site.post(f"{CALM} It works.").get_json()["state"] == "approved"
+    assert post(auto_site, next(CALM)).get_json()["state"] == "approved"
 
 
 def test_sanitizer_that_raises_publishes_and_stores_nothing(auto_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, text = auto_site, "A plain remark on the harbour and its new lamps."
+    site, text = auto_site, next(CALM)
 
     def broken(*_: object) -> str:
         raise RecursionError(text)
@@ -118,7 +139,7 @@ def test_sanitizer_that_raises_publishes_and_stores_nothing(auto_site: Site, mon
     with monkeypatch.context() as patch:
         patch.setattr(Renderer, "html", broken)
         answers = [
-            site.client.post(COMMENTS, json=submission_json(text)),
+            post(site, text),
             site.client.post("/api/v1/sites/news/preview", json={"body": text}),
             site.client.post("/sites/news/reply", data={"thread": "t", "author": "Ana", "comment": text}),
         ]
@@ -128,4 +149,4 @@ def test_sanitizer_that_raises_publishes_and_stores_nothing(auto_site: Site, mon
     queue = "/api/v1/queue?site=news&claimed=any"
     waiting = site.client.get(queue, headers=site.people.bearer("moderator")).get_json()["items"]
     assert text not in str(waiting)
-    assert site.client.post(COMMENTS, json=submission_json(text)).get_json()["state"] == "approved"
+    assert post(site, text).get_json()["state"] == "approved"
