@@ -3,12 +3,9 @@
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,35 +107,6 @@ def small_disk() -> Iterator[Path]:
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
     folder.rmdir()
-
-
-def child(app: Flask, act: Callable[[], object]) -> int:
-    """A process of its own that does something with the application, and is ended by SIGKILL when it has done it.
-
-    A copy of this one, so that it begins at once; it shares no connection to the database. Returns its process id.
-    """
-    with app.app_context():
-        engine = app.extensions["sqlalchemy"].engine
-        engine.dispose()
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        with app.app_context():
-            act()
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-    finally:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 0
-
-
-def reap(pid: int) -> None:
-    """Wait for a child, which is to have been killed."""
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status)
-    assert os.WTERMSIG(status) == signal.SIGKILL
 
 
 def file_of(app: Flask) -> Path:

@@ -23,7 +23,7 @@ from moderation.services import deliver
 from moderation.services.parts import Parts
 from moderation.storage import models, outbox
 from moderation.storage.db import read, write
-from tests.faults.conftest import child, reap
+from tests.conftest import child, reap
 
 EVENTS = 3
 LEASE_S = 60
