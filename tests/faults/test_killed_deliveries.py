@@ -188,6 +188,19 @@ def test_worker_killed_in_the_middle_of_its_work_loses_no_event(
     assert _states(endpoint_id) == ["delivered"] * EVENTS
 
 
+@pytest.mark.parametrize("arm", [before(outbox, "settle"), after(outbox, "settle")], ids=["before", "uncommitted"])
+def test_worker_killed_while_it_settles_what_its_threads_sent_loses_no_event(
+    app: Flask, parts: Parts, endpoint_id: uuid.UUID, receiver: Receiver, clock: Any, arm: Callable[[], None]
+) -> None:
+    reap(child(app, lambda: (arm(), worker.run(app, threading.Event()))))
+    _wait_for(receiver, EVENTS)
+    assert deliver.deliver_due(parts) == 0
+    clock.move(seconds=LEASE_S)
+    assert deliver.deliver_due(parts) == EVENTS
+    assert receiver.ids[EVENTS:] == receiver.ids[:EVENTS]
+    assert _states(endpoint_id) == ["delivered"] * EVENTS
+
+
 def test_worker_killed_while_settling_the_takeover_leaves_its_word_to_the_next(
     app: Flask, parts: Parts, endpoint_id: uuid.UUID, receiver: Receiver, clock: Any
 ) -> None:
