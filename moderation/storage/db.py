@@ -146,16 +146,10 @@ def write() -> Iterator[Session]:
     session: Session = db.session()
     if session.info.get(_WRITING):
         raise Bug("a write transaction inside another")
-    session.close()
-    session.info[_WRITING] = True
-    try:
-        with _turn(session), _translated_errors(), _rolled_back_on_error(session):
-            session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
-            yield session
-            session.commit()
-    finally:
-        session.info.pop(_WRITING, None)
-        session.close()
+    with _translated_errors(), _used(session, _WRITING), _turn(session), _rolled_back_on_error(session):
+        session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
+        yield session
+        session.commit()
 
 
 @contextmanager
@@ -165,15 +159,21 @@ def read() -> Iterator[Session]:
     if session.info.get(_WRITING) or session.info.get(_READING):
         yield session
         return
+    with _translated_errors(), _used(session, _READING), _rolled_back_on_error(session):
+        if is_postgres(session):
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
+@contextmanager
+def _used(session: Session, mark: str) -> Iterator[None]:
+    """Begin with nothing of what was before, and leave nothing. Closing says something to the database too."""
     session.close()
-    session.info[_READING] = True
+    session.info[mark] = True
     try:
-        with _translated_errors(), _rolled_back_on_error(session):
-            if is_postgres(session):
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield session
+        yield
     finally:
-        session.info.pop(_READING, None)
+        session.info.pop(mark, None)
         session.close()
 
 

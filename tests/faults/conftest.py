@@ -19,7 +19,7 @@ from moderation.app import create_app
 from moderation.domain.actor import CLI
 from moderation.services import accounts
 from moderation.storage import db
-from tests.conftest import CLOCK, Clock, People, dispose, make_people, make_settings, submission_json
+from tests.conftest import CLOCK, People, dispose, make_people, make_settings, submission_json
 
 COMMENTS = "/api/v1/sites/news/comments"
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
@@ -71,9 +71,9 @@ def make_site(app: Flask, **site_settings: Any) -> Site:
     return Site(app, people, client, browser, {"csrf_token": token[1]}, waiting)
 
 
-@pytest.fixture
-def on_file(sqlite_template: Path, sqlite_app: Flask, clock: Clock) -> Iterator[Callable[[Path], Flask]]:
-    """Make the application on a SQLite file of its own in a folder; writers wait for a fifth of a second."""
+@pytest.fixture(scope="session")
+def on_file(sqlite_template: Path, sqlite_app: Flask) -> Iterator[Callable[[Path], Flask]]:
+    """Make the application on a SQLite file of its own in a folder."""
     made: list[Flask] = []
     pipeline = sqlite_app.extensions["moderation"].pipeline
 
@@ -83,17 +83,15 @@ def on_file(sqlite_template: Path, sqlite_app: Flask, clock: Clock) -> Iterator[
         made.append(create_app(settings, clock=CLOCK, pipeline=pipeline))
         return made[-1]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db, "BUSY_TIMEOUT_MS", 200)
-        yield make
+    yield make
     for app in made:
         dispose(app)
 
 
 @pytest.fixture
-def site(on_file: Callable[[Path], Flask], tmp_path: Path) -> Site:
-    """A service on a SQLite file that may be broken."""
-    return make_site(on_file(tmp_path))
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers wait for a fifth of a second for their turn."""
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 200)
 
 
 @pytest.fixture

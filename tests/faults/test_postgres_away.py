@@ -13,9 +13,10 @@ from flask import Flask
 
 from moderation import worker
 from moderation.domain.actor import CLI
+from moderation.errors import StorageUnavailable
 from moderation.services import deliver
 from moderation.storage import audit, models
-from moderation.storage.db import read
+from moderation.storage.db import read, write
 from tests.faults.conftest import COMMENTS, PAGE, Site, assert_readable, assert_unavailable, make_site
 
 pytestmark = pytest.mark.postgres
@@ -129,6 +130,26 @@ def test_server_restarted_under_load_is_503_and_web_and_worker_come_back_alone(
         assert audit.verify(session, parts.vault.audit_key) == []
     assert set(taken) <= stored, "what was answered as accepted is there"
     assert told == stored, "each comment has its event, and no event is without one"
+
+
+@pytest.mark.parametrize("kind", [read, write])
+def test_connection_that_breaks_as_a_transaction_ends_is_unavailable_and_the_next_one_works(
+    app: Flask, postgres_server: str, kind: Callable[[], Any]
+) -> None:
+    """The last thing that a transaction says, its commit or its roll-back, finds nobody."""
+    other = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+
+    def break_in_the_middle() -> None:
+        with kind() as session, other.connect() as connection:
+            own = session.scalar(sa.text("SELECT pg_backend_pid()"))
+            connection.execute(sa.text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
+
+    with app.app_context():
+        with pytest.raises(StorageUnavailable):
+            break_in_the_middle()
+        with kind() as session:
+            assert session.scalar(sa.text("SELECT 1")) == 1
+    other.dispose()
 
 
 def test_server_that_only_reads_is_503_for_writes_and_recovers_alone(site: Site, postgres_server: str) -> None:

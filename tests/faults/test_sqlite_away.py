@@ -12,6 +12,7 @@ from flask import Flask
 
 from moderation.errors import StorageUnavailable
 from moderation.storage.db import read, write
+from tests.conftest import dispose
 from tests.faults.conftest import (
     COMMENTS,
     PAGE,
@@ -23,7 +24,26 @@ from tests.faults.conftest import (
     make_site,
 )
 
+pytestmark = pytest.mark.usefixtures("impatient", "clock")
+
 READ = f"{COMMENTS}?thread=2025/07/arms-pause"
+
+
+@pytest.fixture(scope="module")
+def made(on_file: Callable[[Path], Flask], tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, bytes]:
+    """A service on a SQLite file, and that file's content."""
+    site = make_site(on_file(tmp_path_factory.mktemp("away")))
+    return site, _closed(site)
+
+
+@pytest.fixture
+def site(made: tuple[Site, bytes]) -> Iterator[Site]:
+    """The service on its file as it was made; the test may break it."""
+    site, whole = made
+    dispose(site.app)
+    _put_back(site, whole)
+    yield site
+    dispose(site.app)
 
 
 def rows(app: Flask) -> dict[str, int]:
@@ -120,8 +140,7 @@ def test_full_disk_is_503_and_recovers_alone(on_file: Callable[[Path], Flask], s
 
 def test_read_only_disk_is_503_and_recovers_alone(on_file: Callable[[Path], Flask], small_disk: Path) -> None:
     site = make_site(on_file(small_disk))
-    with site.app.app_context():
-        site.app.extensions["sqlalchemy"].engine.dispose()  # else open files keep the disk from being remounted
+    dispose(site.app)  # else open files keep the disk from being remounted
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert_unavailable(site.post())
     assert_unavailable(site.approve(site.waiting))
@@ -182,8 +201,7 @@ def test_database_file_taken_away_is_503_and_none_is_made_in_its_place(site: Sit
 
 def _closed(site: Site) -> bytes:
     """The whole database, as it is once all connections are closed."""
-    with site.app.app_context():
-        site.app.extensions["sqlalchemy"].engine.dispose()
+    dispose(site.app)
     return file_of(site.app).read_bytes()
 
 
