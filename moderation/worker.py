@@ -223,15 +223,19 @@ class _Worker:
         if time.monotonic() < self._next_tidy:
             return
         now = self._parts.clock()
+        # First, so that what cannot be tidied keeps no delivery back.
+        self._next_tidy = time.monotonic() + TIDY_S
         with write() as session:
+            upkeep.mend_times(session, now)
             deleted = upkeep.delete_expired(session, now)
         with write() as session:
             deleted += upkeep.delete_old_events(session, now - timedelta(days=self._parts.settings.event_days))
             deleted += upkeep.delete_stale_scorings(session)
             deleted += upkeep.delete_old_mail(session, now, now - timedelta(days=self._parts.settings.mail_days))
             upkeep.refresh_plans(session)
-        # A full batch: there may be more, which wait for the next turn of the loop.
-        self._next_tidy = time.monotonic() + (TIDY_S if deleted < upkeep.BATCH else 0)
+        if deleted >= upkeep.BATCH:
+            # There may be more, which waits for the next turn of the loop.
+            self._next_tidy = time.monotonic()
 
     def _finish(self) -> None:
         for _ in range(self._threads):

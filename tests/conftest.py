@@ -4,10 +4,14 @@ Tests that take ``app``, ``parts`` or ``client`` run twice: on SQLite and on a r
 itself. The schema is made by the migrations, once; each test then gets an empty copy.
 """
 
+import os
 import secrets
 import shutil
+import signal
+import sys
 import tempfile
 import threading
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -280,6 +284,33 @@ def decide(client: FlaskClient, people: People) -> Callable[..., Any]:
         )
 
     return post
+
+
+def child(app: Flask, act: Callable[[], object]) -> int:
+    """A process of its own that does something with the application, and is ended by SIGKILL when it has done it.
+
+    A copy of this one, so that it begins at once; it shares no connection to the database. Returns its process id.
+    """
+    dispose(app)
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        with app.app_context():
+            act()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def reap(pid: int) -> None:
+    """Wait for a child, which is to have been killed."""
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
 
 
 @dataclass

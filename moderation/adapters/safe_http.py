@@ -118,7 +118,12 @@ class _Target:
 
 
 def is_global(address: Address) -> bool:
-    """Whether an address is plainly a public host. IPv4 mapped into IPv6 counts as the IPv4 address it is."""
+    """Whether an address is plainly a public host. IPv4 mapped into IPv6 counts as the IPv4 address it is.
+
+    One with a zone is not, whatever it is: a zone names an interface of this machine.
+    """
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        return False
     address = unwrapped(address)
     if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_V6:
         return False

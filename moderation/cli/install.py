@@ -174,7 +174,7 @@ def _migrate(settings: Settings) -> str | None:
     from moderation.storage import schema
     from moderation.storage.db import engine_options
 
-    engine = create_engine(settings.database_url, **engine_options(settings))
+    engine = create_engine(settings.database_url, **engine_options(settings, may_create=True))
     try:
         with _worded_database_errors():
             with engine.connect() as connection:

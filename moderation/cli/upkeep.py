@@ -208,7 +208,7 @@ def _worker(parts: "Parts") -> str:
     from moderation.storage.db import read
 
     with read() as session:
-        last = upkeep.last_beat(session)
+        last = upkeep.last_beat(session, parts.clock())
     if last is None or parts.clock() - last > upkeep.SILENT_AFTER:
         raise SettingsError("No worker is running: 'moderation serve' or 'moderation worker'.")
     return f"heard of {max(0, round((parts.clock() - last).total_seconds()))} s ago"

@@ -1,6 +1,9 @@
 """Times as the contract writes them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+SKEW = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ. What lies further ahead was written while a clock was wrong."""
 
 
 def rfc3339(at: datetime) -> str:

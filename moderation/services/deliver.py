@@ -579,6 +579,9 @@ def _send(parts: Parts, run: Run, leased: Leased, at: datetime) -> _Reply:
     except Bug:
         _log.error("the secret of an endpoint cannot be used", endpoint=str(run.endpoint_id))
         return _Reply(error="The secret of this webhook cannot be used. Rotate it.")
+    except Exception as error:  # noqa: BLE001 (raised, the same run would break again whenever its lease has ended)
+        _log.error("a delivery broke", endpoint=str(run.endpoint_id), error=type(error).__name__)
+        return _Reply(error="The delivery broke here; the worker's log says how.")
     is_delivered = webhook.outcome_of(answer.status) is Outcome.DELIVERED
     return _Reply(answer.status, "" if is_delivered else f"HTTP {answer.status}", answer.snippet, answer.retry_after)
 

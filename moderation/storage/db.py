@@ -10,12 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uuid6
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event
-from sqlalchemy.exc import DBAPIError, OperationalError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -29,9 +30,13 @@ _sqlite_writers = threading.Lock()
 """Writers of this process queue here before they try SQLite's own lock, whose waiting is by naps and knows no order:
 among eight threads the unlucky one would wait for seconds."""
 
+_UNUSABLE = frozenset({"25006", "XX001", "XX002"})
+"""SQLSTATE of PostgreSQL for a server that only reads (a standby), for damaged data and a damaged index."""
+
 _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
 _READING = "moderation_reading"
+_FILE = "moderation_file"
 
 
 class Base(DeclarativeBase):
@@ -57,11 +62,12 @@ def new_id() -> Any:
     return uuid6.uuid7()
 
 
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Options of ``create_engine`` for the database of ``settings``."""
+def engine_options(settings: Settings, *, may_create: bool = False) -> dict[str, Any]:
+    """Options of ``create_engine`` for the database of ``settings``; ``may_create``: where there is none, make it."""
     if settings.is_sqlite:
         return {
-            "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            # By a URI, SQLite can be told not to make an empty file where one is missing; see ``_open_sqlite``.
+            "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "uri": not may_create},
             "pool_size": 20,
         }
     return {
@@ -76,8 +82,16 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+@event.listens_for(Engine, "do_connect")
+def _open_sqlite(dialect: Any, _record: Any, args: Any, options: Any) -> Any:
+    """Open the file that is there, for ``engine_options``; else a new and empty one would stand in for it."""
+    if dialect.name != "sqlite" or not options.get("uri"):
+        return None
+    return sqlite3.connect(f"{Path(args[0]).absolute().as_uri()}?mode=rw", **options)
+
+
 @event.listens_for(Engine, "connect")
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None
@@ -91,6 +105,25 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    name = connection.execute("PRAGMA database_list").fetchone()[2]
+    record.info[_FILE] = (name, _file_of(name))
+
+
+@event.listens_for(Engine, "checkout")
+def _leave_removed_file(_connection: Any, record: Any, _proxy: Any) -> None:
+    """Not write to a file that was moved away or replaced: what is accepted there is lost. The pool opens it anew."""
+    name, opened = record.info.get(_FILE, ("", None))
+    if opened != _file_of(name):
+        raise DisconnectionError
+
+
+def _file_of(name: str) -> tuple[int, int] | None:
+    """Which file has this name; None where there is none, and for a database in memory."""
+    try:
+        found = Path(name).stat() if name else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _lower(value: Any) -> Any:
@@ -113,16 +146,10 @@ def write() -> Iterator[Session]:
     session: Session = db.session()
     if session.info.get(_WRITING):
         raise Bug("a write transaction inside another")
-    session.close()
-    session.info[_WRITING] = True
-    try:
-        with _turn(session), _translated_errors(), _rolled_back_on_error(session):
-            session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
-            yield session
-            session.commit()
-    finally:
-        session.info.pop(_WRITING, None)
-        session.close()
+    with _translated_errors(), _used(session, _WRITING), _turn(session), _rolled_back_on_error(session):
+        session.connection(execution_options={_BEGIN: "BEGIN IMMEDIATE"})
+        yield session
+        session.commit()
 
 
 @contextmanager
@@ -132,15 +159,21 @@ def read() -> Iterator[Session]:
     if session.info.get(_WRITING) or session.info.get(_READING):
         yield session
         return
+    with _translated_errors(), _used(session, _READING), _rolled_back_on_error(session):
+        if is_postgres(session):
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
+@contextmanager
+def _used(session: Session, mark: str) -> Iterator[None]:
+    """Begin with nothing of what was before, and leave nothing. Closing says something to the database too."""
     session.close()
-    session.info[_READING] = True
+    session.info[mark] = True
     try:
-        with _translated_errors(), _rolled_back_on_error(session):
-            if is_postgres(session):
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield session
+        yield
     finally:
-        session.info.pop(_READING, None)
+        session.info.pop(mark, None)
         session.close()
 
 
@@ -174,9 +207,15 @@ def _translated_errors() -> Iterator[None]:
     except (OperationalError, PoolTimeoutError, ResourceClosedError) as error:
         raise StorageUnavailable from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or _is_unusable(error.orig):
             raise StorageUnavailable from error
         raise
+
+
+def _is_unusable(error: BaseException | None) -> bool:
+    """Whether a driver says that the database itself is not usable as it is."""
+    # SQLite says the bare class for a damaged file and for one that is no database; all else is a class below it.
+    return type(error) is sqlite3.DatabaseError or getattr(error, "sqlstate", None) in _UNUSABLE
 
 
 def is_postgres(session: Session) -> bool:

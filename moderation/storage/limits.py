@@ -14,12 +14,13 @@ from typing import Any, cast
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Table, bindparam, case, delete, select
+from sqlalchemy import Table, bindparam, case, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
+from moderation.domain.times import SKEW
 from moderation.errors import Bug, RateLimited
 from moderation.storage.db import is_postgres
 from moderation.storage.models import Counter
@@ -34,14 +35,14 @@ def hit(session: Session, limit: str, key: bytes | str, now: datetime) -> None:
     PostgreSQL its counters stay locked until the transaction ends. Raises ``RateLimited`` with the seconds until all
     parts allow it again, and ``Bug`` for a limit that does not parse.
     """
-    limiter = FixedWindowRateLimiter(CounterStorage(session, now))
-    _refuse(limiter, [item for item in _items(limit) if not limiter.hit(item, _name(key))], key, now)
+    counted = [(item, _limiter(session, now, item)) for item in _items(limit)]
+    _refuse([one for one in counted if not one[1].hit(one[0], _name(key))], key, now)
 
 
 def peek(session: Session, limit: str, key: bytes | str, now: datetime) -> None:
     """Raise ``RateLimited`` where the next ``hit`` would; changes nothing. One read by primary key a part."""
-    limiter = FixedWindowRateLimiter(CounterStorage(session, now))
-    _refuse(limiter, [item for item in _items(limit) if not limiter.test(item, _name(key))], key, now)
+    counted = [(item, _limiter(session, now, item)) for item in _items(limit)]
+    _refuse([one for one in counted if not one[1].test(one[0], _name(key))], key, now)
 
 
 def forget_expired(session: Session, now: datetime, at_most: int = 1_000) -> int:
@@ -52,14 +53,18 @@ def forget_expired(session: Session, now: datetime, at_most: int = 1_000) -> int
 
 
 class CounterStorage(Storage):
-    """The storage of the ``limits`` package, inside one transaction at one moment. Its keys are hashed."""
+    """The storage of the ``limits`` package, inside one transaction at one moment. Its keys are hashed.
+
+    A window that would end later than ``longest_s`` from now was opened while a clock ran ahead, and is over.
+    """
 
     STORAGE_SCHEME = None
 
-    def __init__(self, session: Session, now: datetime) -> None:
+    def __init__(self, session: Session, now: datetime, longest_s: int = 86_400) -> None:
         super().__init__()
         self._session = session
         self._now = now
+        self._latest = now + timedelta(seconds=longest_s) + SKEW
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -69,7 +74,7 @@ class CounterStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter and return its value, by one atomic statement; an expired one starts again from zero."""
         expires_at = self._now + timedelta(seconds=expiry)
-        values = {"of": _hash(key), "amount": amount, "ends": expires_at, "now": self._now}
+        values = {"amount": amount, "ends": expires_at, **self._open(key)}
         upsert = _upsert(is_postgres(self._session))
         return int(self._session.execute(upsert, values).scalar_one())
 
@@ -95,11 +100,15 @@ class CounterStorage(Storage):
         self._session.execute(delete(Counter).where(Counter.key == _hash(key)))
 
     def _open(self, key: str) -> dict[str, Any]:
-        return {"of": _hash(key), "now": self._now}
+        return {"of": _hash(key), "now": self._now, "latest": self._latest}
 
 
 _counters = Counter.__table__
-_OPEN = (_counters.c.key == bindparam("of"), _counters.c.expires_at > bindparam("now"))
+_OPEN = (
+    _counters.c.key == bindparam("of"),
+    _counters.c.expires_at > bindparam("now"),
+    _counters.c.expires_at <= bindparam("latest"),
+)
 _VALUE = select(_counters.c.value).where(*_OPEN)
 _EXPIRES_AT = select(_counters.c.expires_at).where(*_OPEN)
 
@@ -111,7 +120,7 @@ def _upsert(postgres: bool) -> ReturningInsert[Any]:
         key=bindparam("of"), value=bindparam("amount"), expires_at=bindparam("ends")
     )
     new, old = insert.excluded, _counters.c
-    over = old.expires_at <= bindparam("now")
+    over = or_(old.expires_at <= bindparam("now"), old.expires_at > bindparam("latest"))
     return insert.on_conflict_do_update(
         index_elements=[old.key],
         set_={
@@ -121,9 +130,16 @@ def _upsert(postgres: bool) -> ReturningInsert[Any]:
     ).returning(old.value)
 
 
-def _refuse(limiter: FixedWindowRateLimiter, exceeded: list[RateLimitItem], key: bytes | str, now: datetime) -> None:
+_Counted = tuple[RateLimitItem, FixedWindowRateLimiter]
+
+
+def _limiter(session: Session, now: datetime, item: RateLimitItem) -> FixedWindowRateLimiter:
+    return FixedWindowRateLimiter(CounterStorage(session, now, item.get_expiry()))
+
+
+def _refuse(exceeded: list[_Counted], key: bytes | str, now: datetime) -> None:
     if exceeded:
-        ends = max(limiter.get_window_stats(item, _name(key)).reset_time for item in exceeded)
+        ends = max(limiter.get_window_stats(item, _name(key)).reset_time for item, limiter in exceeded)
         raise RateLimited(math.ceil(ends - now.timestamp()))
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from moderation.domain.times import SKEW
 from moderation.storage import mails, outbox, scorings, subscriptions
 from moderation.storage.db import is_postgres
-from moderation.storage.models import Counter, Heartbeat, IdempotencyKey, LoginSession
+from moderation.storage.models import Comment, Counter, Delivery, Heartbeat, IdempotencyKey, LoginSession, Mail, Scoring
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """A worker that has not been heard of for so long is taken off the list."""
@@ -19,6 +20,10 @@ SILENT_AFTER = timedelta(seconds=30)
 
 BATCH = 1_000
 """Rows deleted in one transaction, so that no other writer waits long."""
+
+LONGEST_LEASE = timedelta(minutes=30)
+LONGEST_CLAIM = timedelta(hours=3)
+"""Longer than any lease or claim lasts. One that seems to was made while the clock ran ahead."""
 
 
 def beat(session: Session, worker: str, now: datetime) -> None:
@@ -34,9 +39,35 @@ def sign_off(session: Session, worker: str) -> None:
     session.execute(delete(Heartbeat).where(Heartbeat.worker == worker))
 
 
-def last_beat(session: Session) -> datetime | None:
-    """When any worker was last heard of."""
-    return session.scalar(select(func.max(Heartbeat.at)))
+def last_beat(session: Session, now: datetime) -> datetime | None:
+    """When any worker was last heard of. A sign of life from the future says nothing: that clock was wrong."""
+    return session.scalar(select(func.max(Heartbeat.at)).where(Heartbeat.at <= now + SKEW))
+
+
+def mend_times(session: Session, now: datetime) -> None:
+    """Let nothing wait for a time that a clock named which ran ahead, and was set back since.
+
+    Leases and claims of that time end, and what was written then and never tried is due. What is put off by a schedule
+    is left alone. Reads only where there is nothing of the kind.
+    """
+    session.execute(delete(Heartbeat).where(Heartbeat.at > now + LONGEST_LEASE))
+    free = {"lease_token": None, "leased_until": None}
+    for table in (Delivery, Scoring, Mail):
+        leased = (table.lease_token.is_not(None), table.leased_until > now + LONGEST_LEASE)
+        _change(session, table, leased, free)
+        untried = (table.state == outbox.PENDING, table.attempts == 0, table.due_at > now + SKEW)
+        _change(session, table, (*untried, table.created_at > now + SKEW), {"due_at": now})
+    claimed = (Comment.claimed_by.is_not(None), Comment.claimed_until > now + LONGEST_CLAIM)
+    _change(session, Comment, claimed, {"claimed_by": None, "claimed_name": None, "claimed_until": None})
+
+
+def _change(session: Session, table: Any, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
+    """Change a batch of rows; those that another transaction is at are left for the next time."""
+    query = select(table.id).where(*which).limit(BATCH).with_for_update(skip_locked=True)
+    ids = session.scalars(query).all()
+    if ids:
+        changed = update(table).where(table.id.in_(ids)).values(values)
+        session.execute(changed.execution_options(synchronize_session=False))
 
 
 def workers_since(session: Session, since: datetime) -> Sequence[str]:

@@ -111,8 +111,9 @@ def _check(holds: Callable[[Session], bool]) -> str:
 
 
 def _has_worker(session: Session) -> bool:
-    last = upkeep.last_beat(session)
-    return last is not None and guards.parts().clock() - last <= HEARTBEAT_LIMIT
+    now = guards.parts().clock()
+    last = upkeep.last_beat(session, now)
+    return last is not None and now - last <= HEARTBEAT_LIMIT
 
 
 def _count(response: Response) -> Response:

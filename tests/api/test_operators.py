@@ -32,6 +32,7 @@ def test_readyz_is_ready_while_a_worker_lives(client, parts, clock):
 
 
 def test_readyz_without_tables_is_not_ready(tmp_path):
+    (tmp_path / "empty.db").touch()
     app = create_app(make_settings(tmp_path, f"sqlite:///{tmp_path}/empty.db"))
     answer = app.test_client().get("/readyz")
     dispose(app)

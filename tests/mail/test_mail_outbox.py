@@ -1,11 +1,8 @@
 """Mails on their way: leases, tries, what a crash leaves behind, several workers, and how much is sent."""
 
 import os
-import pickle
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter as Tally
 from collections.abc import Callable
@@ -19,6 +16,7 @@ from sqlalchemy import select, update
 
 from moderation import worker
 from moderation.adapters.mail import Mailer
+from moderation.app import create_app
 from moderation.domain import notice
 from moderation.errors import StorageUnavailable
 from moderation.services import mailing, notices
@@ -26,7 +24,7 @@ from moderation.services.parts import Parts
 from moderation.storage import mails, upkeep
 from moderation.storage.db import db, read, write
 from moderation.storage.models import Comment, Mail, Site, Subscription
-from tests.conftest import make_people
+from tests.conftest import child, make_people, reap
 from tests.mail.conftest import Keeper, MailServer, wait_until, with_mail
 
 AskMany = Callable[[int], None]
@@ -224,31 +222,19 @@ def test_two_workers_send_each_mail_once(app: Flask, mail_parts: Parts, ask: Ask
     assert states() == {"sent": 12}
 
 
-_WORKER = """
-import pickle, sys, threading
-from moderation.app import create_app
-from moderation import worker
-settings = pickle.loads(sys.stdin.buffer.read())
-worker.run(create_app(settings), threading.Event())
-"""
-
-
 def test_worker_killed_in_the_middle_loses_no_mail(
-    mail_parts: Parts, ask: AskMany, mail_servers: Callable[..., MailServer], clock: Any
+    app: Flask, mail_parts: Parts, ask: AskMany, mail_servers: Callable[..., MailServer], clock: Any
 ) -> None:
     clock.move(seconds=-2)  # due by the clock of the other process, too
     ask(15)
     plain = mail_servers(require_starttls=None, tls_context=None)
     settings = with_mail(mail_parts.settings, plain.port, smtp_security="none")
-    process = subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, env=os.environ)
+    pid = child(app, lambda: worker.run(create_app(settings), threading.Event()))
     try:
-        assert process.stdin is not None
-        process.stdin.write(pickle.dumps(settings))
-        process.stdin.close()
         wait_until(lambda: len(plain.keeper.to) >= 3, 60)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
     clock.now = datetime.now(UTC) + timedelta(seconds=120)
     joined = replace(mail_parts, settings=settings, mailer=Mailer(settings))
     while mailing.send_due(joined):

