@@ -38,10 +38,12 @@ _KNOWN_DEFAULTS = (
 )
 
 SMTP_SECURITY = ("starttls", "tls", "none", "plain-text-on-the-network")
+SECOND_FACTOR_OFF, SECOND_FACTOR_ADMINS, SECOND_FACTOR_ALL = "off", "admins", "all"
 SMTPS_PORT = 465
 SUBMISSION_PORT = 587
 """RFC 8314: TLS from the first byte, and STARTTLS."""
 
+_SECOND_FACTOR = (SECOND_FACTOR_OFF, SECOND_FACTOR_ADMINS, SECOND_FACTOR_ALL)
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -78,6 +80,7 @@ class Settings:
     max_body_bytes: int = 65_536
     public_cache_s: int = 0
     session_hours: int = 12
+    second_factor: str = SECOND_FACTOR_OFF
     event_days: int = 30
     log_level: str = "INFO"
     metrics_token: str = field(default="", repr=False)
@@ -140,6 +143,7 @@ def read_settings() -> Settings:
         max_body_bytes=read("MAX_BODY_BYTES", env.int, 65_536, validate.Range(4_096, 1_048_576)),
         public_cache_s=read("PUBLIC_CACHE_S", env.int, 0, validate.Range(0, 3_600)),
         session_hours=read("SESSION_HOURS", env.int, 12, validate.Range(1, 720)),
+        second_factor=read("SECOND_FACTOR", env.str, SECOND_FACTOR_OFF, validate.OneOf(_SECOND_FACTOR)),
         event_days=read("EVENT_DAYS", env.int, 30, validate.Range(1, 3_650)),
         log_level=read("LOG_LEVEL", env.str, "INFO", validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         metrics_token=read("METRICS_TOKEN", env.str, ""),

@@ -16,6 +16,7 @@ from moderation.web import (
     console_queue,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     console_scorers,  # noqa: F401 - likewise
+    console_second_factor,  # noqa: F401 - likewise
     console_settings,  # noqa: F401 - likewise
     console_webhooks,  # noqa: F401 - likewise
     docs,
