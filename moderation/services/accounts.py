@@ -29,7 +29,7 @@ from moderation.errors import (
     Unauthenticated,
 )
 from moderation.services.idempotency import Idempotency, reserve, settle
-from moderation.services.listing import id_after, page
+from moderation.services.listing import after, page
 from moderation.services.parts import Parts
 from moderation.services.sites import ALL_SITES, scope_for
 from moderation.storage import audit, limits, moderators, second_factors, sites
@@ -120,9 +120,10 @@ def list_tokens(
     """The tokens of one site, or of every site where the actor is admin, oldest first: ``{"items", "next"}``."""
     with read() as session:
         scope = _managed(session, actor, site_key)
-        rows = moderators.list_tokens(session, scope, limit + 1, id_after(cursor))
+        listing = f"tokens:{site_key}"
+        rows = moderators.list_tokens(session, scope, limit + 1, after(parts, listing, cursor))
         keys = sites.site_keys(session, {row.site_id for row in rows if row.site_id is not None})
-        return page(rows, limit, lambda row: _shown_token(row, _key_of(keys, row.site_id)), lambda row: row.id.hex)
+        return page(parts, listing, rows, limit, lambda row: _shown_token(row, _key_of(keys, row.site_id)))
 
 
 def revoke_token(parts: Parts, actor: Actor, token_id: uuid.UUID) -> None:
@@ -147,7 +148,7 @@ def log_in(parts: Parts, name: str, password: str, client_ip_key: bytes, device:
     ``Unauthenticated``, in the same words and after the same work for a name that does not exist, a wrong password and
     a disabled account; ``CodeNeeded`` where the person has a second factor; ``RateLimited`` after too many tries.
     """
-    name = _login_name(name)
+    name = login_name(name)
     throttle(parts, "login", name, client_ip_key, device)
     with read() as session:
         person = moderators.moderator_by_name(session, name)
@@ -199,7 +200,7 @@ def session_anew(parts: Parts, session: Session, person: Moderator) -> str:
 
 def device_of(parts: Parts, name: str) -> str:
     """What a browser keeps that has logged in as ``name``: with it, its tries are counted apart from all others'."""
-    payload = f"{secrets.token_hex(8)}|{int(parts.clock().timestamp())}|{_digest(_login_name(name))}"
+    payload = f"{secrets.token_hex(8)}|{int(parts.clock().timestamp())}|{_digest(login_name(name))}"
     return parts.vault.sign(_DEVICE, payload)
 
 
@@ -307,15 +308,13 @@ def list_moderators(
     """
     with read() as session:
         scope = _managed(session, actor, site_key)
-        rows = moderators.list_moderators(session, scope, limit + 1, id_after(cursor))
+        listing = f"moderators:{site_key}"
+        rows = moderators.list_moderators(session, scope, limit + 1, after(parts, listing, cursor))
         roles = moderators.roles_of(session, [row.id for row in rows])
         keys = sites.site_keys(session, {site for of in roles.values() for site in of if site is not None})
         strong = second_factors.confirmed(session, [row.id for row in rows])
         return page(
-            rows,
-            limit,
-            lambda row: _shown_moderator(row, _visible(actor, roles[row.id]), keys, strong),
-            lambda row: row.id.hex,
+            parts, listing, rows, limit, lambda row: _shown_moderator(row, _visible(actor, roles[row.id]), keys, strong)
         )
 
 
@@ -395,7 +394,7 @@ def known_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any] | N
 def find_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any]:
     """The person of this name. Raises ``NotFound``."""
     with read() as session:
-        person = moderators.moderator_by_name(session, _login_name(name))
+        person = moderators.moderator_by_name(session, login_name(name))
         if person is None:
             raise NotFound("moderator")
         person = person_for(session, actor, person.id)
@@ -439,6 +438,12 @@ def throttle(
         limits.hit(session, NETWORK_RATE, f"{what}:network:{network.hex()}", now)
         if not _is_known(session, name, network, now):
             limits.hit(session, account_rate or ACCOUNT_RATE, f"{what}:account:{name}", now)
+
+
+def throttle_network(parts: Parts, network: bytes) -> None:
+    """Count a try at no account in particular. Raises ``RateLimited``."""
+    with write() as session:
+        limits.hit(session, NETWORK_RATE, f"login:network:{network.hex()}", parts.clock())
 
 
 def throttle_own(parts: Parts, key: str) -> None:
@@ -506,10 +511,10 @@ def _require_on(actor: Actor, site_id: uuid.UUID | None, what: str) -> None:
 def person_for(session: Session, actor: Actor, moderator_id: uuid.UUID) -> Moderator:
     """The person, where the actor is admin of at least one of their sites (or of all sites)."""
     person = moderators.moderator_by_id(session, moderator_id)
-    if person is None:
-        raise NotFound("moderator")
-    roles = moderators.roles_of(session, [person.id])[person.id]
-    if not actor.may(None, Role.ADMIN) and not any(site and actor.may(site, Role.ADMIN) for site in roles):
+    # Asked for also where there is nobody, so that nobody and somebody else's person are the same work.
+    roles = moderators.roles_of(session, [moderator_id])[moderator_id]
+    is_ours = actor.may(None, Role.ADMIN) or any(site and actor.may(site, Role.ADMIN) for site in roles)
+    if person is None or not is_ours:
         raise NotFound("moderator")
     return person
 
@@ -566,7 +571,7 @@ def _name(raw: str, field: str, *, empty: bool = False) -> str:
     return name
 
 
-def _login_name(raw: str) -> str:
+def login_name(raw: str) -> str:
     """The name as it would have been stored; a hopeless one stays as it is and is not found."""
     try:
         return normalise_line(raw[: 2 * MAX_NAME_CHARS], "name")

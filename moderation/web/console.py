@@ -75,6 +75,7 @@ FAILED = {
 }
 
 _PUBLIC = {"console.log_in", "console.send_log_in", "console.ask_code", "console.send_code"}
+_PUBLIC |= {"console.go_to_organisation", "console.come_back"}
 _WITHOUT_FACTOR = {
     *("console.show_second_factor", "console.begin_second_factor", "console.confirm_second_factor"),
     "console.log_out",
@@ -178,7 +179,8 @@ def log_out() -> AnyResponse:
 
 
 def _log_in_page(then: str, error: str = "", name: str = "", status: int = 200) -> Response:
-    page = render_template("console/login.html", error=error, name=name[:100], then=then)
+    by = parts().settings.oidc_name if parts().settings.has_oidc else ""
+    page = render_template("console/login.html", error=error, name=name[:100], then=then, organisation=by)
     answer = make_response(page, status)
     sessions.begin_visit(answer)
     return answer

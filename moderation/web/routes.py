@@ -13,6 +13,7 @@ from moderation.web import (
     console_learned,  # noqa: F401 - likewise
     console_lists,  # noqa: F401 - likewise
     console_notices,  # noqa: F401 - likewise
+    console_organisation,  # noqa: F401 - likewise
     console_queue,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     console_scorers,  # noqa: F401 - likewise

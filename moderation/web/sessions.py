@@ -12,7 +12,7 @@ from flask import Response, g, request
 
 from moderation.domain.actor import Actor
 from moderation.errors import Forbidden
-from moderation.services import accounts
+from moderation.services import accounts, organisation
 from moderation.web.guards import origin_of, own_origin, parts
 
 SESSION_COOKIE = "moderation-session"
@@ -25,9 +25,13 @@ STEP_COOKIE = "moderation-step"
 DEVICE_COOKIE = "moderation-device"
 """What tells a browser that has logged in to an account from one that has not: it lets nobody in by itself."""
 
+ORGANISATION_COOKIE = "moderation-organisation"
+"""What ties an answer of the organisation's log-in service to the browser that asked it."""
+
 CSRF_FIELD = "csrf_token"
 _CSRF_PURPOSE = "console-csrf"
 _MAX_COOKIE_CHARS = 200
+_MAX_STATE_CHARS = 1_000
 
 
 def load() -> Actor | None:
@@ -58,6 +62,21 @@ def renew(cookie: str) -> None:
 def begin_step(response: Response, ticket: str) -> None:
     """Keep the proof of the first half of a log-in in this browser."""
     _set(response, STEP_COOKIE, ticket, int(accounts.TICKET_LASTS.total_seconds()))
+
+
+def begin_organisation(response: Response, state: str) -> None:
+    """Keep what this browser's log-in by the organisation goes by."""
+    _set(response, ORGANISATION_COOKIE, state, organisation.LASTS_S)
+
+
+def end_organisation(response: Response) -> None:
+    """It was used, whatever came of it."""
+    _drop(response, ORGANISATION_COOKIE)
+
+
+def begun_at_organisation() -> str:
+    """What this browser went to the organisation with; empty where it did not."""
+    return _cookie(ORGANISATION_COOKIE, _MAX_STATE_CHARS)
 
 
 def ticket() -> str:
@@ -125,9 +144,9 @@ def _name(name: str) -> str:
     return f"__Host-{name}" if _is_secure() else name
 
 
-def _cookie(name: str) -> str:
+def _cookie(name: str, most: int = _MAX_COOKIE_CHARS) -> str:
     value = request.cookies.get(_name(name), "")
-    return value if len(value) <= _MAX_COOKIE_CHARS and value.isascii() else ""
+    return value if len(value) <= most and value.isascii() else ""
 
 
 def _set(response: Response, name: str, value: str, max_age_s: int) -> None:
