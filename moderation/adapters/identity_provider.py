@@ -51,7 +51,7 @@ class IdentityProvider:
         return provider_of(document, self.issuer)
 
     def exchange(self, provider: Provider, code: str, verifier: str, redirect_uri: str) -> str:
-        """The ID token for a code. Raises ``Unauthenticated`` where the provider refuses the code, ``OutboundFailed``."""
+        """The ID token for a code. Raises ``Unauthenticated`` for one that is refused, ``OutboundFailed``."""
         form = {
             "grant_type": "authorization_code",
             "code": code,

@@ -1,4 +1,4 @@
-"""Logging in by one's organisation: what its OpenID provider says of itself and of a person, and what is believed. Pure.
+"""Logging in by one's organisation: what its OpenID provider says, and what of it is believed. Pure.
 
 OpenID Connect Core 1.0, the code flow alone: section 3.1.3.7 says what has to hold of an ID token.
 """

@@ -70,8 +70,9 @@ def finish(
     ``OutboundFailed`` where the provider does not answer, ``RateLimited``.
     """
     provider = _provider(parts)
-    accounts.throttle_network(parts, network)
     then = begun_for(parts, cookie, state)
+    # Counted from here on: a foreign page cannot use up the network's tries by sending browsers here.
+    accounts.throttle_network(parts, network)
     # RFC 9207: an answer that names another issuer was mixed up.
     if not code or len(code) > MAX_CODE_CHARS or issuer not in {None, provider.issuer}:
         raise Unauthenticated(_STRANGE)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.accounts.test_sign_on import signed
 from tests.conftest import submission_json
 
 on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -123,6 +124,7 @@ def make_things(client, root: dict[str, str], site: str = "news") -> dict[str, s
     threads = client.get(f"/api/v1/threads?site={site}", headers=root).get_json()["items"]
     for path, text in (("word-lists/old", "a word"), ("automod", "body: oldword\naction: report")):
         assert client.put(f"/api/v1/sites/{site}/{path}", json={"text": text}, headers=root).status_code == 200
+    sso_key = make("/sso-keys", {"site": site})
     person = {"site": site, "role": "viewer", "name": f"Ben of {site}", "password": "correct horse battery"}
     return {
         "comment": comment["id"],
@@ -133,13 +135,14 @@ def make_things(client, root: dict[str, str], site: str = "news") -> dict[str, s
         "list": "old",
         "webhook": webhook,
         "scorer": scorer,
-        "sso_key": make("/sso-keys", {"site": site})["id"],
+        "sso_key": sso_key["id"],
         "delivery": deliveries[0]["id"],
         "token": make("/tokens", {"site": site, "role": "viewer"})["id"],
         "moderator": make("/moderators", person)["id"],
         "edit_token": fresh["edit_token"],
         "author_token": fresh["author_token"],
         "receipt_url": fresh["receipt_url"],
+        "signed_on": signed({"user": {"id": "1", "username": "Ana"}, "exp": 2**32}, sso_key["secret"]),
     }
 
 
@@ -161,7 +164,9 @@ def test_call_by_role_answers_as_the_table_says(client, people, things, method, 
         if expected[place] < 400 and any(found[done] < 400 for done in found) and method != "GET":
             found[place] = expected[place]  # Done once; a second time may be a conflict.
             continue
-        found[place] = client.open(url, method=method, json=body, headers=headers).status_code
+        answer = client.open(url, method=method, json=body, headers=headers)
+        assert answer.headers["Cache-Control"] == "no-store"
+        found[place] = answer.status_code
     got = [found[place] for place in range(len(WHO))]
     assert dict(zip(WHO, got, strict=True)) == dict(zip(WHO, expected, strict=True))
 

@@ -1,4 +1,4 @@
-"""Sessions and secrets: what a thief of a cookie, a network, a database or a page of another origin can do with them."""
+"""Sessions and secrets: what a thief of a cookie or a database, or a page of another origin, can do with them."""
 
 import shutil
 from pathlib import Path

@@ -21,7 +21,7 @@ SITE = "/api/v1/sites/news"
 PUBLIC = (
     *(f"{SITE}/comments?thread={KEY}&sort={sort}&limit=1" for sort in ("newest", "oldest", "top")),
     f"{SITE}/comments?thread={KEY}",
-    f"{SITE}/comments/counts?threads={KEY}",
+    f"{SITE}/comments/counts?thread={KEY}",
     *("/sites/news/feed.atom", f"/sites/news/feed.atom?thread={KEY}"),
     *(f"/sites/news/thread.html?thread={KEY}&form=1", f"/sites/news/thread.html?thread={KEY}&limit=1&within=1"),
 )
