@@ -265,6 +265,9 @@ LIES: dict[str, Callable[[Provider], Any]] = {
     "no name": lambda p: p.user.pop("preferred_username"),
     "a list for a name": lambda p: p.user.update(preferred_username=["ana"]),
     "a NUL in the name": lambda p: p.user.update(preferred_username="ana\x00"),
+    "a name that only looks alike": lambda p: p.user.update(preferred_username="ana\u200b"),
+    "a name with a blank": lambda p: p.user.update(preferred_username=" ana"),
+    "another case": lambda p: p.user.update(preferred_username="Ana"),
 }
 
 
