@@ -21,6 +21,9 @@ KEPT_S = 600.0
 """How long the provider's addresses and keys are kept; an unknown key is looked for at once."""
 
 ASKED_AGAIN_AFTER_S = 10.0
+AT_ONCE = 2
+"""Questions to the provider at the same time, of one process: a slow one holds no more of the server's threads."""
+
 MAX_ANSWER_BYTES = 200_000
 MAX_TOKEN_CHARS = 16_384
 USER_AGENT = "comment-moderation-log-in/1"
@@ -43,12 +46,19 @@ class IdentityProvider:
         self._sender = sender
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._kept: dict[str, tuple[float, Any]] = {}
 
     def discover(self) -> Provider:
         """Where the provider does what. Raises ``OutboundFailed`` where it does not say so, or not as it should."""
-        document = self._json_of(self.issuer.rstrip("/") + WELL_KNOWN, KEPT_S)
-        return provider_of(document, self.issuer)
+        url = self.issuer.rstrip("/") + WELL_KNOWN
+        try:
+            return provider_of(self._json_of(url, KEPT_S), self.issuer)
+        except OutboundFailed:
+            # What cannot be used is not kept: the provider may be put right in the meantime.
+            with self._lock:
+                self._kept.pop(url, None)
+            raise
 
     def exchange(self, provider: Provider, code: str, verifier: str, redirect_uri: str) -> str:
         """The ID token for a code. Raises ``Unauthenticated`` for one that is refused, ``OutboundFailed``."""
@@ -68,7 +78,8 @@ class IdentityProvider:
             headers["Authorization"] = f"Basic {_basic(self.client_id, self._secret)}"
         elif self._secret:
             form["client_secret"] = self._secret
-        answer = self._sender.post(provider.token_endpoint, headers=headers, body=urlencode(form).encode())
+        body = urlencode(form).encode()
+        answer = self._ask(lambda: self._sender.post(provider.token_endpoint, headers=headers, body=body))
         if 400 <= answer.status < 500 and answer.status != 429:
             raise Unauthenticated("Your organisation did not accept the log-in. Begin again.")
         found = _json(answer)
@@ -91,10 +102,18 @@ class IdentityProvider:
         if document is not None and self._monotonic() - at < kept_s:
             return document
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
-        document = _json(self._sender.get(url, headers=headers))
+        document = _json(self._ask(lambda: self._sender.get(url, headers=headers)))
         with self._lock:
             self._kept[url] = self._monotonic(), document
         return document
+
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+        if not self._slots.acquire(blocking=False):
+            raise OutboundFailed("The log-in service has enough questions at once.")
+        try:
+            return ask()
+        finally:
+            self._slots.release()
 
 
 def _json(answer: Answer) -> Any:

@@ -30,7 +30,7 @@ def new_secret() -> bytes:
 
 def code_at(secret: bytes, step: int) -> str:
     """The code of a step of time."""
-    return HOTP(secret, DIGITS, SHA1(), enforce_key_length=True).generate(step).decode()  # noqa: S303 (RFC 6238)
+    return HOTP(secret, DIGITS, SHA1(), enforce_key_length=True).generate(step).decode()  # noqa: S303 (as RFC 6238 has it)
 
 
 def step_of(secret: bytes, code: str, at_s: float) -> int | None:

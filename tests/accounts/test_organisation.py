@@ -61,6 +61,7 @@ class Provider:
         self.sign: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode({"alg": "RS256"}, claims, self.rsa)
         self.published = [self.rsa, self.ec]
         self.answers: dict[str, Any] = {}
+        self.late: Callable[[], Any] = dict
         self.posts: list[dict[str, str]] = []
 
     def discovery(self) -> Any:
@@ -70,6 +71,8 @@ class Provider:
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
         }
+        if self.answers.get("discovery") == "late":
+            return self.late()
         return self.answers.get("discovery") or jsonify({**own, **self.document})
 
     def authorize(self) -> Any:
@@ -342,7 +345,6 @@ def test_provider_that_is_away_or_answers_nonsense_is_said_on_the_log_in_page(ap
     parts = app.extensions["moderation"]
 
     def discovery_says(answer: Any = None, **document: Any) -> Any:
-        parts.provider._kept.clear()
         provider.answers, provider.document = ({"discovery": answer} if answer else {}), document
         return app.test_client().get("/console/login/organisation")
 
@@ -362,8 +364,7 @@ def test_provider_that_is_away_or_answers_nonsense_is_said_on_the_log_in_page(ap
         assert "does not answer" in said.text
         assert 'name="password"' in said.text
         assert said.headers["Retry-After"]
-    provider.reset()
-    parts.provider._kept.clear()
+    provider.reset()  # What could not be used was not kept.
     client = app.test_client()
     back = go(client)
     provider.answers = {"token": Response("", status=503)}
@@ -371,6 +372,33 @@ def test_provider_that_is_away_or_answers_nonsense_is_said_on_the_log_in_page(ap
     # Name and password still open the door.
     with app.app_context():
         accounts.log_in(parts, "ana", PASSWORD, b"h" * 16)
+
+
+def test_provider_that_is_slow_holds_no_more_than_two_threads(app: Flask, provider: Provider) -> None:
+    let_go, arrived = threading.Event(), threading.Barrier(3)
+
+    def answer_late() -> Any:
+        arrived.wait(10)
+        let_go.wait(10)
+        return Response("{}", status=200)
+
+    provider.answers["discovery"] = "late"
+    provider.late = answer_late
+    outcomes: list[int] = []
+
+    def ask() -> None:
+        outcomes.append(app.test_client().get("/console/login/organisation").status_code)
+
+    waiting = [threading.Thread(target=ask) for _ in range(2)]
+    for one in waiting:
+        one.start()
+    arrived.wait(10)
+    ask()  # The third is told at once, while the others still wait.
+    assert outcomes == [503]
+    let_go.set()
+    for one in waiting:
+        one.join()
+    assert outcomes == [503, 503, 503]
 
 
 def test_provider_that_nobody_listens_for_is_said_on_the_log_in_page(sqlite_template: Path, tmp_path: Path) -> None:

@@ -2,19 +2,17 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
 from moderation.domain.actor import CLI
 from moderation.services import sites
-from moderation.storage.db import db
 from tests.conftest import ORIGIN, Clock, People, submission_json
+from tests.hostile.test_who_may import statements
 
 KEY = "2025/07/arms-pause"
 SITE = "/api/v1/sites/news"
@@ -25,21 +23,6 @@ PUBLIC = (
     *("/sites/news/feed.atom", f"/sites/news/feed.atom?thread={KEY}"),
     *(f"/sites/news/thread.html?thread={KEY}&form=1", f"/sites/news/thread.html?thread={KEY}&limit=1&within=1"),
 )
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What is sent to the database meanwhile, without values."""
-    seen: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    sa.event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", note)
 
 
 def seen_by_readers(app: Flask) -> dict[str, tuple[int, str, list[tuple[str, str]], list[str]]]:

@@ -254,11 +254,11 @@ def test_every_route_has_one_door(app: Flask) -> None:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What is sent to the database meanwhile."""
+    """What is sent to the database meanwhile, without values."""
     seen: list[str] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement.split("WHERE", maxsplit=1)[0])
+        seen.append(statement)
 
     sa.event.listen(db.engine, "before_cursor_execute", note)
     try:
