@@ -391,13 +391,16 @@ def test_open_pages_are_the_same_for_all(world: SimpleNamespace) -> None:
 
 # --- another site's, and none ------------------------------------------------------------------------------------
 
-MISSING = {name: str(uuid.UUID(int=i + 1)) for i, name in enumerate(sorted({*IDS.values(), "comment"}))}
+
+def missing(world: SimpleNamespace) -> dict[str, str]:
+    """Ids of nothing, for each thing that there is."""
+    return {name: str(uuid.UUID(int=n)) for n, name in enumerate(world.other, 1)} | {"list": "old"}
 
 
 def versions(world: SimpleNamespace, path: str, body: Any) -> list[tuple[str, Any]]:
     """A call of the table about another site's thing, and about none."""
     made = []
-    for site, things in (("other", world.other), ("elsewhere", {**MISSING, "list": "old"})):
+    for site, things in (("other", world.other), ("elsewhere", missing(world))):
         filled = path.replace("news", site).format(**things)
         told = {**body, "site": site} if isinstance(body, dict) and body.get("site") == "news" else body
         made.append((filled, told))
@@ -412,11 +415,11 @@ def test_call_about_another_sites_thing_is_answered_as_about_none(world: SimpleN
         headers = world.people.bearer(who)
         client.get("/api/v1/sites", headers=headers)  # The token's time of last use is written now.
         for method, path, body, _ in TABLE:
-            foreign, missing = versions(world, path, body)
-            if foreign == missing or "site=*" in path or "sites/*" in path:
+            foreign, unknown = versions(world, path, body)
+            if foreign == unknown or "site=*" in path or "sites/*" in path:
                 continue
             answers, counts = [], []
-            for url, told in (foreign, missing):
+            for url, told in (foreign, unknown):
                 with world.app.app_context(), statements() as seen:
                     answers.append(client.open(f"/api/v1{url}", method=method, json=told, headers=headers))
                 counts.append(list(seen))
@@ -437,7 +440,7 @@ def compare_pages(world: SimpleNamespace, name: str) -> None:
     client, _ = log_in(world.app, name)
     token = token_in(client.get("/console/account").text)
     other = {**world.other, "person": world.other["moderator"]}
-    missing = {**MISSING, "person": MISSING["moderator"]}
+    none = {**missing(world), "person": str(uuid.UUID(int=0))}
     paths = (
         [(method, path) for method, path, _ in CONSOLE_TABLE]
         + [(method, path.removeprefix("/console/").replace("{fresh}", "{comment}")) for method, path, *_ in QUEUE]
@@ -448,7 +451,7 @@ def compare_pages(world: SimpleNamespace, name: str) -> None:
         if "{" not in path:
             continue
         answers, counts = [], []
-        for things in (other, missing):
+        for things in (other, none):
             url = "/console/" + path.format(**things)
             form = {
                 "csrf_token": token,
@@ -463,7 +466,7 @@ def compare_pages(world: SimpleNamespace, name: str) -> None:
                 answers.append(client.open(url, method=method, data=form if method == "POST" else None))
             counts.append(list(seen))
         first, second = map(whole, answers)
-        for thing in (*other.values(), *missing.values()):
+        for thing in (*other.values(), *none.values()):
             second = (second[0], second[1].replace(thing, "ID"), [(k, v.replace(thing, "ID")) for k, v in second[2]])
             first = (first[0], first[1].replace(thing, "ID"), [(k, v.replace(thing, "ID")) for k, v in first[2]])
         same = first == second
