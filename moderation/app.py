@@ -3,6 +3,8 @@
 from flask import Flask
 
 from moderation import logs
+from moderation.adapters import identity_provider
+from moderation.adapters.identity_provider import IdentityProvider
 from moderation.adapters.mail import Mailer
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
@@ -13,6 +15,9 @@ from moderation.scoring.pipeline import Pipeline
 from moderation.services.parts import Clock, Parts, utc_now
 from moderation.settings import Settings
 from moderation.storage.db import db, engine_options
+
+OIDC_TIMEOUT_S = 5.0
+"""A person waits for these answers, and a thread of the server with them."""
 
 
 def create_app(
@@ -54,7 +59,17 @@ def without_pages(
                 max_body_bytes=MAX_ANSWER_BYTES,
             )
         ),
+        provider=_provider(settings) if settings.has_oidc else None,
         mailer=Mailer(settings) if settings.has_mail else None,
         clock=clock,
     )
     return app
+
+
+def _provider(settings: Settings) -> IdentityProvider:
+    sender = Sender(
+        allow_networks=settings.oidc_allow_networks,
+        timeout_s=OIDC_TIMEOUT_S,
+        max_body_bytes=identity_provider.MAX_ANSWER_BYTES,
+    )
+    return IdentityProvider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, sender)

@@ -6,6 +6,7 @@
     ├── CallerError            the caller's fault; an HTTP status of 4xx
     │   ├── Malformed          400  the bytes are not what they claim to be
     │   ├── Unauthenticated    401  no credentials, or bad ones
+    │   │   └── CodeNeeded          ... or half of them: the second factor is still to come
     │   ├── Forbidden          403  known, but not allowed
     │   ├── NotFound           404  not there, or not the caller's to know of
     │   ├── Conflict           409  a state that forbids it
@@ -60,6 +61,14 @@ class Unauthenticated(CallerError):
 
     status = 401
     title = "Authentication required"
+
+
+class CodeNeeded(Unauthenticated):
+    """The first half of a log-in was right; ``ticket`` proves that for ten minutes, together with a one-time code."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__("The log-in needs a one-time code as well.")
+        self.ticket = ticket
 
 
 class Forbidden(CallerError):

@@ -38,10 +38,13 @@ _KNOWN_DEFAULTS = (
 )
 
 SMTP_SECURITY = ("starttls", "tls", "none", "plain-text-on-the-network")
+SECOND_FACTOR_OFF, SECOND_FACTOR_ADMINS, SECOND_FACTOR_ALL = "off", "admins", "all"
 SMTPS_PORT = 465
 SUBMISSION_PORT = 587
 """RFC 8314: TLS from the first byte, and STARTTLS."""
 
+_SECOND_FACTOR = (SECOND_FACTOR_OFF, SECOND_FACTOR_ADMINS, SECOND_FACTOR_ALL)
+_CLAIM = r"\A[A-Za-z0-9_.:/-]{1,100}\Z"
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII)
 
@@ -83,6 +86,13 @@ class Settings:
     max_body_bytes: int = 65_536
     public_cache_s: int = 0
     session_hours: int = 12
+    second_factor: str = SECOND_FACTOR_OFF
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_claim: str = "preferred_username"
+    oidc_name: str = "your organisation"
+    oidc_allow_networks: tuple[Network, ...] = ()
     event_days: int = 30
     log_level: str = "INFO"
     metrics_token: str = field(default="", repr=False)
@@ -97,6 +107,11 @@ class Settings:
     def is_https(self) -> bool:
         """Whether people reach the service by https, so that cookies can insist on it."""
         return self.public_url.startswith("https://")
+
+    @property
+    def has_oidc(self) -> bool:
+        """Whether people may log in to the console by their organisation."""
+        return bool(self.oidc_issuer)
 
     @property
     def has_mail(self) -> bool:
@@ -146,6 +161,13 @@ def read_settings() -> Settings:
         max_body_bytes=read("MAX_BODY_BYTES", env.int, 65_536, validate.Range(4_096, 1_048_576)),
         public_cache_s=read("PUBLIC_CACHE_S", env.int, 0, validate.Range(0, 3_600)),
         session_hours=read("SESSION_HOURS", env.int, 12, validate.Range(1, 720)),
+        second_factor=read("SECOND_FACTOR", env.str, SECOND_FACTOR_OFF, validate.OneOf(_SECOND_FACTOR)),
+        oidc_issuer=read("OIDC_ISSUER", env.str, ""),
+        oidc_client_id=read("OIDC_CLIENT_ID", env.str, ""),
+        oidc_client_secret=read("OIDC_CLIENT_SECRET", env.str, ""),
+        oidc_claim=read("OIDC_CLAIM", env.str, "preferred_username", validate.Regexp(_CLAIM)),
+        oidc_name=read("OIDC_NAME", env.str, "your organisation", validate.Length(1, 60)),
+        oidc_allow_networks=_networks("OIDC_ALLOW_NETWORKS", read("OIDC_ALLOW_NETWORKS", env.list, [])),
         event_days=read("EVENT_DAYS", env.int, 30, validate.Range(1, 3_650)),
         log_level=read("LOG_LEVEL", env.str, "INFO", validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         metrics_token=read("METRICS_TOKEN", env.str, ""),
@@ -154,6 +176,8 @@ def read_settings() -> Settings:
     read.refuse_unknown_names()
     if settings.has_mail:
         _check_mail(settings)
+    if settings.has_oidc:
+        _check_oidc(settings)
     return settings
 
 
@@ -251,6 +275,22 @@ def _check_mail(settings: Settings) -> None:
         raise SettingsError(
             f"{PREFIX}PUBLIC_URL has to begin with https:// where mail is sent: it stands in the mails."
         )
+
+
+def _check_oidc(settings: Settings) -> None:
+    """Refuse a provider that anybody on the way could stand in for, or that knows nothing of us."""
+    try:
+        issuer = urlsplit(settings.oidc_issuer)
+    except ValueError:
+        issuer = urlsplit("")
+    schemes = {"https", "http"} if settings.oidc_allow_networks else {"https"}
+    if issuer.scheme not in schemes or not issuer.hostname or issuer.query or issuer.fragment:
+        raise SettingsError(
+            f"{PREFIX}OIDC_ISSUER is the provider's address as it names itself: https://login.news.example/realm. "
+            f"Only one inside {PREFIX}OIDC_ALLOW_NETWORKS may begin with http://."
+        )
+    if not settings.oidc_client_id:
+        raise SettingsError(f"{PREFIX}OIDC_CLIENT_ID is not set: the name under which the provider knows this service.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -190,13 +190,20 @@ class Sender:
         The status decides; a body that breaks off or takes too long is cut, not an error. Raises
         ``OutboundRefused`` for a target that is not allowed, ``OutboundFailed`` where no answer came.
         """
+        return self._send("POST", url, headers, body, timeout_s)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None) -> Answer:
         deadline = _Deadline(min(self._timeout_s, self._timeout_s if timeout_s is None else timeout_s))
         target = _parse(url)
-        request = _request(target, headers, body)
+        request = _request(method, target, headers, body)
         addresses = self._addresses(target, deadline)
         self._judge(target, addresses)
         with _worded_errors(), self._connected(target, addresses, deadline) as sock:
             return _exchange(sock, request, deadline, self._max_body_bytes)
+
+    def get(self, url: str, *, headers: Mapping[str, str]) -> Answer:
+        """Send one GET; otherwise the same."""
+        return self._send("GET", url, headers, b"", None)
 
     def _addresses(self, target: _Target, deadline: "_Deadline") -> list[Address]:
         with contextlib.suppress(ValueError):
@@ -319,7 +326,7 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-def _request(target: _Target, headers: Mapping[str, str], body: bytes) -> bytes:
+def _request(method: str, target: _Target, headers: Mapping[str, str], body: bytes) -> bytes:
     own = {
         "Host": target.host_header,
         "User-Agent": USER_AGENT,
@@ -327,7 +334,7 @@ def _request(target: _Target, headers: Mapping[str, str], body: bytes) -> bytes:
         "Connection": "close",
         "Content-Length": str(len(body)),
     }
-    lines = [f"POST {target.path} HTTP/1.1"]
+    lines = [f"{method} {target.path} HTTP/1.1"]
     for name, value in {**own, **headers}.items():
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise OutboundFailed("The request cannot be written.")

@@ -10,13 +10,22 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from moderation.domain.sign_on import MAX_TOKEN_CHARS, Algorithm
 from moderation.errors import Invalid
 
 # RFC 9864 renames EdDSA with this curve to Ed25519. Both names are taken, since libraries send the older one.
 warnings.filterwarnings("ignore", category=SecurityWarning, module="joserfc")
+MAX_KEYS = 50
+MIN_RSA_BITS = 2_048
+"""RFC 7518, section 3.3."""
+
+_PUBLIC: dict[str, tuple[type[RSAKey | ECKey | OKPKey], list[str]]] = {
+    "RSA": (RSAKey, ["RS256", "PS256"]),
+    "EC": (ECKey, ["ES256"]),
+    "OKP": (OKPKey, ["EdDSA", "Ed25519"]),
+}
 _NAMES = {Algorithm.HS256: ["HS256"], Algorithm.EDDSA: ["EdDSA", "Ed25519"]}
 
 
@@ -30,6 +39,34 @@ def verified_claims(token: str, algorithm: Algorithm, key: bytes) -> dict[str, A
     try:
         own = OctKey.import_key(key) if algorithm is Algorithm.HS256 else OKPKey.import_key(key)
         claims = jwt.decode(token, own, algorithms=_NAMES[algorithm]).claims
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def claims_by_keys(token: str, key_set: Any) -> dict[str, Any] | None:
+    """The claims of a token that a public key of a JWK Set (RFC 7517) signed; None for everything else.
+
+    A key takes the algorithms of its own type and no other, none of them symmetric. Times are not looked at.
+    """
+    keys = key_set.get("keys") if isinstance(key_set, dict) else None
+    if not token.isascii() or token.count(".") != 2 or not isinstance(keys, list):
+        return None
+    for raw in keys[:MAX_KEYS]:
+        kind = raw.get("kty") if isinstance(raw, dict) and raw.get("use", "sig") == "sig" else None
+        if kind in _PUBLIC and (claims := _claims_by(token, raw, *_PUBLIC[kind])) is not None:
+            return claims
+    return None
+
+
+def _claims_by(
+    token: str, raw: dict[str, Any], kind: type[RSAKey | ECKey | OKPKey], names: list[str]
+) -> dict[str, Any] | None:
+    try:
+        key = kind.import_key(raw)
+        if isinstance(key, RSAKey) and key.public_key.key_size < MIN_RSA_BITS:
+            return None
+        claims = jwt.decode(token, key, algorithms=names).claims
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None

@@ -134,6 +134,10 @@ class Vault:
         """16 bytes that find a text that a site was taught, and tell nothing of it without the key."""
         return self._hash("text", site_id, _encode(text))
 
+    def recovery_key(self, moderator_id: uuid.UUID, code: str) -> bytes:
+        """16 bytes that find a moderator's recovery code, and tell nothing of it without the key."""
+        return self._hash("recovery", moderator_id, _encode(code))
+
     def avatar_key(self, site_id: uuid.UUID, seed: bytes) -> str:
         """The public name of an avatar: 22 URL-safe characters, from which nobody gets back to ``seed``."""
         return _to_text(self._hash("avatar", site_id, seed))

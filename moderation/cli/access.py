@@ -115,7 +115,8 @@ def list_moderators(site_key: str | None, as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        [{**row, "roles": _roles(row["roles"])} for row in found], ["name", "roles", "created_at", "disabled_at"]
+        [{**row, "roles": _roles(row["roles"])} for row in found],
+        ["name", "roles", "second_factor", "created_at", "disabled_at"],
     )
 
 
@@ -183,6 +184,22 @@ def change_password(name: str, password_stdin: bool, as_json: bool) -> None:
         return
     click.echo("Changed; all sessions have ended.")
     _print_password(made)
+
+
+@moderator.command("reset-second-factor")
+@click.argument("name")
+@json_option
+def reset_second_factor(name: str, as_json: bool) -> None:
+    """Take away the second factor of the person NAME, who has lost their device; ends all their sessions."""
+    from moderation.services import accounts, second_factor
+
+    with installation() as parts:
+        person = accounts.find_moderator(parts, CLI, name)
+        was_there = second_factor.reset(parts, CLI, person["id"])
+    if as_json:
+        print_json({"id": person["id"], "name": person["name"], "reset": was_there})
+        return
+    click.echo("Taken away; all sessions have ended." if was_there else f"{shown(person['name'])} has none.")
 
 
 def _password() -> str:

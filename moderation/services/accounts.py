@@ -5,9 +5,11 @@ request, so that a role taken away is gone at once. Whoever manages accounts can
 an admin of one site gives roles on that site alone, and a password is set by an admin of all of the person's sites.
 """
 
+import hashlib
+import hmac
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +18,21 @@ from sqlalchemy.orm import Session
 from moderation.adapters.passwords import check_strength
 from moderation.domain.actor import Actor, Role
 from moderation.domain.text import normalise_line
-from moderation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, StorageUnavailable, Unauthenticated
+from moderation.errors import (
+    CodeNeeded,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    StorageUnavailable,
+    Unauthenticated,
+)
 from moderation.services.idempotency import Idempotency, reserve, settle
-from moderation.services.listing import id_after, page
+from moderation.services.listing import after, page
 from moderation.services.parts import Parts
 from moderation.services.sites import ALL_SITES, scope_for
-from moderation.storage import audit, limits, moderators, sites
+from moderation.storage import audit, limits, moderators, second_factors, sites
 from moderation.storage.db import read, write
 from moderation.storage.models import LoginSession, Moderator, Token
 
@@ -36,9 +47,17 @@ NETWORK_RATE = "60/minute"
 ACCOUNT_RATE = "100/hour"
 """How often somebody may try to log in: to one account from one network, to any account from one network, and to one
 account from networks that have not logged in to it today. The last is what slows a guesser with many addresses; since
-it passes over known networks, such a guesser does not lock out the account's owner there."""
+it passes over known networks and devices, such a guesser does not lock out the account's owner there."""
+
+DEVICE_LASTS = timedelta(days=180)
+"""How long a browser that has logged in to an account counts its tries by itself, whoever floods the account or shares
+its network (OWASP, "Slow Down Online Guessing Attacks with Device Cookies")."""
+
+TICKET_LASTS = timedelta(minutes=10)
 
 _KNOWN_NETWORK = "1/day"
+_DEVICE = "console-device"
+_TICKET = "console-second-step"
 
 
 # ---------------------------------------------------------------------------------------------------------- tokens
@@ -91,7 +110,7 @@ def add_token(
         session.flush()
         answer = {**_shown_token(token, site_key), "token": text}
         settle(session, parts, reserved, answer)
-        _note(parts, session, actor, token.site_id, "token.add", "token", token.id, {"role": role, "name": name})
+        note(parts, session, actor, token.site_id, "token.add", "token", token.id, {"role": role, "name": name})
         return answer
 
 
@@ -101,9 +120,10 @@ def list_tokens(
     """The tokens of one site, or of every site where the actor is admin, oldest first: ``{"items", "next"}``."""
     with read() as session:
         scope = _managed(session, actor, site_key)
-        rows = moderators.list_tokens(session, scope, limit + 1, id_after(cursor))
+        listing = f"tokens:{site_key}"
+        rows = moderators.list_tokens(session, scope, limit + 1, after(parts, listing, cursor))
         keys = sites.site_keys(session, {row.site_id for row in rows if row.site_id is not None})
-        return page(rows, limit, lambda row: _shown_token(row, _key_of(keys, row.site_id)), lambda row: row.id.hex)
+        return page(parts, listing, rows, limit, lambda row: _shown_token(row, _key_of(keys, row.site_id)))
 
 
 def revoke_token(parts: Parts, actor: Actor, token_id: uuid.UUID) -> None:
@@ -115,49 +135,89 @@ def revoke_token(parts: Parts, actor: Actor, token_id: uuid.UUID) -> None:
         _require_on(actor, token.site_id, "token")
         if token.revoked_at is None:
             moderators.revoke_token(session, token.id, parts.clock())
-            _note(parts, session, actor, token.site_id, "token.revoke", "token", token.id, {"hint": token.hint})
+            note(parts, session, actor, token.site_id, "token.revoke", "token", token.id, {"hint": token.hint})
 
 
 # -------------------------------------------------------------------------------------------------------- sessions
 
 
-def log_in(parts: Parts, name: str, password: str, client_ip_key: bytes) -> tuple[str, Actor]:
+def log_in(parts: Parts, name: str, password: str, client_ip_key: bytes, device: str = "") -> tuple[str, Actor]:
     """Open a session: the cookie's value, which is new every time, and who it is for.
 
-    ``client_ip_key`` is a keyed hash of the caller's network. Raises ``Unauthenticated``, in the same words and after
-    the same work for a name that does not exist, a wrong password and a disabled account; ``RateLimited`` after too
-    many tries.
+    ``client_ip_key`` is a keyed hash of the caller's network, ``device`` what ``device_of`` gave this browser. Raises
+    ``Unauthenticated``, in the same words and after the same work for a name that does not exist, a wrong password and
+    a disabled account; ``CodeNeeded`` where the person has a second factor; ``RateLimited`` after too many tries.
     """
-    name = _login_name(name)
-    _throttle(parts, name, client_ip_key)
+    name = login_name(name)
+    throttle(parts, "login", name, client_ip_key, device)
     with read() as session:
         person = moderators.moderator_by_name(session, name)
     known = person.password_hash if person is not None else None
     if not parts.passwords.verify(known, password) or person is None or person.disabled_at is not None:
         raise Unauthenticated("The name or the password is not right.")
     renewed = parts.passwords.hash(password) if parts.passwords.needs_rehash(person.password_hash) else None
-    cookie = parts.vault.new_token()
-    now = parts.clock()
     with write() as session:
         current = moderators.moderator_by_id(session, person.id)
         if current is None or current.disabled_at is not None or current.password_hash != person.password_hash:
             raise Unauthenticated("The name or the password is not right.")
         if renewed is not None:
             moderators.change_moderator(session, person.id, {"password_hash": renewed})
-        moderators.add_session(
-            session,
-            LoginSession(
-                token_hash=parts.vault.token_hash(cookie),
-                moderator_id=person.id,
-                created_at=now,
-                expires_at=now + timedelta(hours=parts.settings.session_hours),
-            ),
-        )
-        if not _is_known(session, name, client_ip_key, now):
-            limits.hit(session, _KNOWN_NETWORK, _known_key(name, client_ip_key), now)
-        actor = _actor(session, person)
-        _note(parts, session, actor, None, "session.open", "moderator", person.id, {})
+            person.password_hash = renewed
+        needs_code = bool(second_factors.confirmed(session, [person.id]))
+        opened = None if needs_code else open_session(parts, session, person, client_ip_key, {})
+    if opened is None:
+        raise CodeNeeded(ticket_for(parts, person))
+    return opened
+
+
+def open_session(
+    parts: Parts, session: Session, person: Moderator, client_ip_key: bytes | None, how: Mapping[str, str]
+) -> tuple[str, Actor]:
+    """A session for a person who has proved all that they have to, in the caller's transaction: cookie and actor."""
+    now = parts.clock()
+    cookie = parts.vault.new_token()
+    moderators.add_session(
+        session,
+        LoginSession(
+            token_hash=parts.vault.token_hash(cookie),
+            moderator_id=person.id,
+            created_at=now,
+            expires_at=now + timedelta(hours=parts.settings.session_hours),
+        ),
+    )
+    if client_ip_key is not None and not _is_known(session, person.name, client_ip_key, now):
+        limits.hit(session, _KNOWN_NETWORK, _known_key(person.name, client_ip_key), now)
+    actor = _actor(session, person)
+    note(parts, session, actor, None, "session.open", "moderator", person.id, how)
     return cookie, actor
+
+
+def session_anew(parts: Parts, session: Session, person: Moderator) -> str:
+    """End all sessions of a person, and open one for where they are now: what they may do with it has changed."""
+    moderators.end_sessions_of(session, person.id)
+    return open_session(parts, session, person, None, {"by": "change"})[0]
+
+
+def device_of(parts: Parts, name: str) -> str:
+    """What a browser keeps that has logged in as ``name``: with it, its tries are counted apart from all others'."""
+    payload = f"{secrets.token_hex(8)}|{int(parts.clock().timestamp())}|{_digest(login_name(name))}"
+    return parts.vault.sign(_DEVICE, payload)
+
+
+def ticket_for(parts: Parts, person: Moderator) -> str:
+    """Proof that the first half of a log-in was right; void after ten minutes, and with another password."""
+    issued = int(parts.clock().timestamp())
+    return parts.vault.sign(_TICKET, f"{person.id.hex}|{issued}|{_digest(person.password_hash)}")
+
+
+def holder_of(parts: Parts, session: Session, ticket: str) -> Moderator:
+    """Whose ticket this is. Raises ``Unauthenticated`` for one that is void, whatever the reason."""
+    fields = (parts.vault.unsign(_TICKET, ticket) or "").split("|")
+    if len(fields) == 3 and parts.clock().timestamp() - int(fields[1]) <= TICKET_LASTS.total_seconds():
+        person = moderators.moderator_by_id(session, uuid.UUID(fields[0]))
+        if person is not None and person.disabled_at is None and _is(_digest(person.password_hash), fields[2]):
+            return person
+    raise Unauthenticated("The log-in took too long. Begin again.")
 
 
 def session_actor(parts: Parts, cookie: str) -> Actor | None:
@@ -175,24 +235,30 @@ def log_out(parts: Parts, cookie: str) -> None:
         moderators.end_session(session, parts.vault.token_hash(cookie))
 
 
-def change_password(parts: Parts, actor: Actor, current: str, new: str) -> None:
-    """Change one's own password; ends all of one's sessions.
+def change_password(parts: Parts, actor: Actor, current: str, new: str) -> str:
+    """Change one's own password; ends all of one's sessions, and gives the cookie of a new one.
 
     Raises ``Invalid`` for ``current_password`` or ``password``, ``Forbidden`` for who is no person, ``RateLimited``
     after too many tries: whoever finds an open session is not to guess the password there.
     """
-    if actor.kind != "moderator":
-        raise Forbidden("Only a person has a password.")
-    with write() as session:
-        limits.hit(session, PAIR_RATE, f"password:{actor.id}", parts.clock())
-    with read() as session:
-        person = moderators.moderator_by_id(session, uuid.UUID(actor.id))
-    if not parts.passwords.verify(None if person is None else person.password_hash, current) or person is None:
-        raise Invalid({"current_password": ["It is not your present password."]})
+    person = check_own_password(parts, actor, current)
     hashed = _hashed(parts, person.name, new)
     with write() as session:
-        _set_password(session, person.id, hashed)
-        _note(parts, session, actor, None, "moderator.password", "moderator", person.id, {})
+        moderators.change_moderator(session, person.id, {"password_hash": hashed})
+        note(parts, session, actor, None, "moderator.password", "moderator", person.id, {})
+        return session_anew(parts, session, person)
+
+
+def check_own_password(parts: Parts, actor: Actor, password: str) -> Moderator:
+    """Who acts, if this is their present password. Raises as ``change_password`` does."""
+    if actor.kind != "moderator":
+        raise Forbidden("Only a person has a password.")
+    throttle_own(parts, f"password:{actor.id}")
+    with read() as session:
+        person = moderators.moderator_by_id(session, uuid.UUID(actor.id))
+    if not parts.passwords.verify(None if person is None else person.password_hash, password) or person is None:
+        raise Invalid({"current_password": ["It is not your present password."]})
+    return person
 
 
 # ------------------------------------------------------------------------------------------------------ moderators
@@ -225,11 +291,11 @@ def add_moderator(
         person = Moderator(name=name, password_hash=hashed, created_at=parts.clock())
         moderators.add_moderator(session, person)
         moderators.set_role(session, person.id, site_id, role)
-        answer = _shown_moderator(person, {site_id: role}, {} if site is None else {site.id: site.key})
+        answer = _shown_moderator(person, {site_id: role}, {} if site is None else {site.id: site.key}, set())
         if password is None:
             answer["password"] = chosen
         settle(session, parts, reserved, answer)
-        _note(parts, session, actor, site_id, "moderator.add", "moderator", person.id, {"name": name, "role": role})
+        note(parts, session, actor, site_id, "moderator.add", "moderator", person.id, {"name": name, "role": role})
         return answer
 
 
@@ -242,11 +308,13 @@ def list_moderators(
     """
     with read() as session:
         scope = _managed(session, actor, site_key)
-        rows = moderators.list_moderators(session, scope, limit + 1, id_after(cursor))
+        listing = f"moderators:{site_key}"
+        rows = moderators.list_moderators(session, scope, limit + 1, after(parts, listing, cursor))
         roles = moderators.roles_of(session, [row.id for row in rows])
         keys = sites.site_keys(session, {site for of in roles.values() for site in of if site is not None})
+        strong = second_factors.confirmed(session, [row.id for row in rows])
         return page(
-            rows, limit, lambda row: _shown_moderator(row, _visible(actor, roles[row.id]), keys), lambda row: row.id.hex
+            parts, listing, rows, limit, lambda row: _shown_moderator(row, _visible(actor, roles[row.id]), keys, strong)
         )
 
 
@@ -264,39 +332,39 @@ def change_moderator(
     All sessions of the person end. Raises ``NotFound`` for a person without a role on the actor's sites, ``Forbidden``
     for a password or a lock by somebody who is not admin of all of the person's sites, ``Conflict`` for oneself.
     """
-    _refuse_oneself(actor, moderator_id)
+    refuse_oneself(actor, moderator_id)
     with read() as session:
-        person = _person_for(session, actor, moderator_id)
+        person = person_for(session, actor, moderator_id)
     hashed = None if password is None else _hashed(parts, person.name, password)
     with write() as session:
-        person = _person_for(session, actor, moderator_id)
+        person = person_for(session, actor, moderator_id)
         if disabled is not None or hashed is not None:
-            _require_all_of(session, actor, person)
+            require_all_of(session, actor, person)
         for site_key, role in (roles or {}).items():
             _change_role(parts, session, actor, person, site_key, role)
         if hashed is not None:
             _set_password(session, person.id, hashed)
-            _note(parts, session, actor, None, "moderator.password", "moderator", person.id, {})
+            note(parts, session, actor, None, "moderator.password", "moderator", person.id, {})
         if disabled is not None and disabled != (person.disabled_at is not None):
             disabled_at = parts.clock() if disabled else None
             moderators.change_moderator(session, person.id, {"disabled_at": disabled_at})
             person.disabled_at = disabled_at
             action = "moderator.disable" if disabled else "moderator.enable"
-            _note(parts, session, actor, None, action, "moderator", person.id, {})
+            note(parts, session, actor, None, action, "moderator", person.id, {})
         moderators.end_sessions_of(session, person.id)
         now_has = moderators.roles_of(session, [person.id])[person.id]
         keys = sites.site_keys(session, {site for site in now_has if site is not None})
-        return _shown_moderator(person, _visible(actor, now_has), keys)
+        return _shown_moderator(person, _visible(actor, now_has), keys, _strong(session, person))
 
 
 def remove_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> None:
     """Remove a person with all roles and sessions; what they decided keeps their name. ``Conflict`` for oneself."""
-    _refuse_oneself(actor, moderator_id)
+    refuse_oneself(actor, moderator_id)
     with write() as session:
-        person = _person_for(session, actor, moderator_id)
-        _require_all_of(session, actor, person)
+        person = person_for(session, actor, moderator_id)
+        require_all_of(session, actor, person)
         moderators.remove_moderator(session, person.id)
-        _note(parts, session, actor, None, "moderator.remove", "moderator", person.id, {"name": person.name})
+        note(parts, session, actor, None, "moderator.remove", "moderator", person.id, {"name": person.name})
 
 
 def show_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> dict[str, Any]:
@@ -305,11 +373,14 @@ def show_moderator(parts: Parts, actor: Actor, moderator_id: uuid.UUID) -> dict[
     Raises ``NotFound`` also for a person without a role on a site where the actor is admin.
     """
     with read() as session:
-        person = _person_for(session, actor, moderator_id)
+        person = person_for(session, actor, moderator_id)
         roles = moderators.roles_of(session, [person.id])[person.id]
         keys = sites.site_keys(session, {site for site in roles if site is not None})
         all_sites = all(actor.may(site, Role.ADMIN) for site in roles)
-        return {**_shown_moderator(person, _visible(actor, roles), keys), "all_sites": all_sites}
+        return {
+            **_shown_moderator(person, _visible(actor, roles), keys, _strong(session, person)),
+            "all_sites": all_sites,
+        }
 
 
 def known_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any] | None:
@@ -323,13 +394,13 @@ def known_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any] | N
 def find_moderator(parts: Parts, actor: Actor, name: str) -> dict[str, Any]:
     """The person of this name. Raises ``NotFound``."""
     with read() as session:
-        person = moderators.moderator_by_name(session, _login_name(name))
+        person = moderators.moderator_by_name(session, login_name(name))
         if person is None:
             raise NotFound("moderator")
-        person = _person_for(session, actor, person.id)
+        person = person_for(session, actor, person.id)
         roles = moderators.roles_of(session, [person.id])[person.id]
         keys = sites.site_keys(session, {site for site in roles if site is not None})
-        return _shown_moderator(person, _visible(actor, roles), keys)
+        return _shown_moderator(person, _visible(actor, roles), keys, _strong(session, person))
 
 
 def new_password() -> str:
@@ -348,14 +419,54 @@ def _note_use(token_id: uuid.UUID, now: datetime) -> None:
         return  # Nobody is turned away because a time of last use could not be written.
 
 
-def _throttle(parts: Parts, name: str, network: bytes) -> None:
-    """Count this try, in a transaction of its own, so that a failed log-in stays counted."""
+def throttle(
+    parts: Parts, what: str, name: str, network: bytes, device: str = "", account_rate: str | None = None
+) -> None:
+    """Count this try at an account, in a transaction of its own, so that a failed one stays counted.
+
+    A browser that has logged in to this account before counts by itself alone: neither who floods the account from
+    elsewhere nor who shares its network shuts it out, and a stolen device cookie makes no more tries than one network.
+    Raises ``RateLimited``.
+    """
     now = parts.clock()
+    own = _device(parts, name, device)
     with write() as session:
-        limits.hit(session, PAIR_RATE, f"login:pair:{network.hex()}:{name}", now)
-        limits.hit(session, NETWORK_RATE, f"login:network:{network.hex()}", now)
+        if own is not None:
+            limits.hit(session, PAIR_RATE, f"{what}:device:{own}", now)
+            return
+        limits.hit(session, PAIR_RATE, f"{what}:pair:{network.hex()}:{name}", now)
+        limits.hit(session, NETWORK_RATE, f"{what}:network:{network.hex()}", now)
         if not _is_known(session, name, network, now):
-            limits.hit(session, ACCOUNT_RATE, f"login:account:{name}", now)
+            limits.hit(session, account_rate or ACCOUNT_RATE, f"{what}:account:{name}", now)
+
+
+def throttle_network(parts: Parts, network: bytes) -> None:
+    """Count a try at no account in particular. Raises ``RateLimited``."""
+    with write() as session:
+        limits.hit(session, NETWORK_RATE, f"login:network:{network.hex()}", parts.clock())
+
+
+def throttle_own(parts: Parts, key: str) -> None:
+    """Count a try that somebody makes inside a session of theirs. Raises ``RateLimited``."""
+    with write() as session:
+        limits.hit(session, PAIR_RATE, key, parts.clock())
+
+
+def _device(parts: Parts, name: str, device: str) -> str | None:
+    """The id of a device that has logged in as ``name``; None for any other, and for one that is too old."""
+    fields = (parts.vault.unsign(_DEVICE, device) or "").split("|")
+    if len(fields) != 3 or not _is(_digest(name), fields[2]):
+        return None
+    age_s = parts.clock().timestamp() - int(fields[1])
+    return fields[0] if age_s <= DEVICE_LASTS.total_seconds() else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _is(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _is_known(session: Session, name: str, network: bytes, now: datetime) -> bool:
@@ -397,24 +508,25 @@ def _require_on(actor: Actor, site_id: uuid.UUID | None, what: str) -> None:
         actor.require(site_id, Role.ADMIN, what)
 
 
-def _person_for(session: Session, actor: Actor, moderator_id: uuid.UUID) -> Moderator:
+def person_for(session: Session, actor: Actor, moderator_id: uuid.UUID) -> Moderator:
     """The person, where the actor is admin of at least one of their sites (or of all sites)."""
     person = moderators.moderator_by_id(session, moderator_id)
-    if person is None:
-        raise NotFound("moderator")
-    roles = moderators.roles_of(session, [person.id])[person.id]
-    if not actor.may(None, Role.ADMIN) and not any(site and actor.may(site, Role.ADMIN) for site in roles):
+    # Asked for also where there is nobody, so that nobody and somebody else's person are the same work.
+    roles = moderators.roles_of(session, [moderator_id])[moderator_id]
+    is_ours = actor.may(None, Role.ADMIN) or any(site and actor.may(site, Role.ADMIN) for site in roles)
+    if person is None or not is_ours:
         raise NotFound("moderator")
     return person
 
 
-def _refuse_oneself(actor: Actor, moderator_id: uuid.UUID) -> None:
+def refuse_oneself(actor: Actor, moderator_id: uuid.UUID) -> None:
     """Raise ``Conflict``: who locks themselves out by one click may be the last admin."""
     if actor.key == f"moderator:{moderator_id}":
         raise Conflict("Another admin has to do this: nobody changes or removes their own account here.")
 
 
-def _require_all_of(session: Session, actor: Actor, person: Moderator) -> None:
+def require_all_of(session: Session, actor: Actor, person: Moderator) -> None:
+    """Raise ``Forbidden`` unless the actor is admin of all of the person's sites."""
     roles = moderators.roles_of(session, [person.id])[person.id]
     if not all(actor.may(site, Role.ADMIN) for site in roles):
         raise Forbidden("Only an admin of all of this person's sites may do this.")
@@ -427,7 +539,7 @@ def _change_role(
     site = scope_for(session, actor, site_key, Role.ADMIN)
     site_id = None if site is None else site.id
     moderators.set_role(session, person.id, site_id, role)
-    _note(parts, session, actor, site_id, "moderator.role", "moderator", person.id, {"role": role})
+    note(parts, session, actor, site_id, "moderator.role", "moderator", person.id, {"role": role})
 
 
 def _set_password(session: Session, moderator_id: uuid.UUID, hashed: str) -> None:
@@ -459,7 +571,7 @@ def _name(raw: str, field: str, *, empty: bool = False) -> str:
     return name
 
 
-def _login_name(raw: str) -> str:
+def login_name(raw: str) -> str:
     """The name as it would have been stored; a hopeless one stays as it is and is not found."""
     try:
         return normalise_line(raw[: 2 * MAX_NAME_CHARS], "name")
@@ -475,7 +587,7 @@ def _visible(actor: Actor, roles: Mapping[uuid.UUID | None, str]) -> dict[uuid.U
     return {site: role for site, role in roles.items() if actor.may(site, Role.ADMIN)}
 
 
-def _note(
+def note(
     parts: Parts,
     session: Session,
     actor: Actor,
@@ -485,6 +597,7 @@ def _note(
     object_id: uuid.UUID,
     data: Mapping[str, Any],
 ) -> None:
+    """Write an audit line of accounts, in the caller's transaction."""
     audit.append(
         session,
         site_id=site_id,
@@ -512,13 +625,21 @@ def _shown_token(token: Token, site_key: str) -> dict[str, Any]:
     }
 
 
+def _strong(session: Session, person: Moderator) -> set[uuid.UUID]:
+    return second_factors.confirmed(session, [person.id])
+
+
 def _shown_moderator(
-    person: Moderator, roles: Mapping[uuid.UUID | None, str], keys: Mapping[uuid.UUID, str]
+    person: Moderator,
+    roles: Mapping[uuid.UUID | None, str],
+    keys: Mapping[uuid.UUID, str],
+    strong: Collection[uuid.UUID],
 ) -> dict[str, Any]:
     return {
         "id": person.id,
         "name": person.name,
         "roles": [{"site": _key_of(keys, site), "role": role} for site, role in roles.items()],
+        "second_factor": person.id in strong,
         "created_at": person.created_at,
         "disabled_at": person.disabled_at,
     }

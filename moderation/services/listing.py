@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from moderation.errors import Invalid
+from moderation.services.cursors import read_cursor, write_cursor
+from moderation.services.parts import Parts
 
 MAX_LIMIT = 100
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=Any)
 
 
 def id_after(cursor: str | None) -> uuid.UUID | None:
@@ -20,9 +22,18 @@ def id_after(cursor: str | None) -> uuid.UUID | None:
         raise Invalid({"cursor": ["It is not a cursor of this list."]}) from None
 
 
+def after(parts: Parts, listing: str, cursor: str | None) -> uuid.UUID | None:
+    """The id behind which a page of ``listing`` begins. Raises ``Invalid`` for what is no cursor of this very list."""
+    place = read_cursor(parts.vault, listing, cursor)
+    return None if place is None else place[1]
+
+
 def page(
-    rows: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, Any]], cursor: Callable[[Row], str]
+    parts: Parts, listing: str, rows: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, Any]]
 ) -> dict[str, Any]:
-    """``{"items", "next"}`` from up to ``limit + 1`` rows: the one too many only says that there are more."""
+    """``{"items", "next"}`` from up to ``limit + 1`` rows, which have an ``id``: the one too many only says that there
+    are more. ``listing`` names the list and its site, and a cursor is good for it alone.
+    """
     more = len(rows) > limit
-    return {"items": [shown(row) for row in rows[:limit]], "next": cursor(rows[limit - 1]) if more else None}
+    last = write_cursor(parts.vault, listing, None, rows[limit - 1].id) if more else None
+    return {"items": [shown(row) for row in rows[:limit]], "next": last}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from moderation.adapters.identity_provider import IdentityProvider
 from moderation.adapters.mail import Mailer
 from moderation.adapters.passwords import Passwords
 from moderation.adapters.safe_http import Sender
@@ -32,5 +33,6 @@ class Parts:
     pipeline: Pipeline
     sender: Sender
     scorers: Client
+    provider: IdentityProvider | None = None
     mailer: Mailer | None = None
     clock: Clock = utc_now

@@ -28,7 +28,7 @@ from moderation.domain.text import normalise_body
 from moderation.errors import Bug, Conflict, Invalid, NotFound, OutboundRefused, ScorerUnavailable
 from moderation.services import asking
 from moderation.services.idempotency import Idempotency, reserve, settle
-from moderation.services.listing import id_after, page
+from moderation.services.listing import after, page
 from moderation.services.parts import Parts
 from moderation.services.sites import ALL_SITES, scope_for
 from moderation.services.trials import MAX_TEST_CHARS
@@ -89,9 +89,12 @@ def list_scorers(
     """The scorers made for one site, or with the key ``*`` those for all sites: ``{"items", "next"}``. No secrets."""
     with read() as session:
         site = scope_for(session, actor, site_key, Role.ADMIN)
-        rows = scorers.list_scorers(session, None if site is None else site.id, limit + 1, id_after(cursor))
+        listing = f"scorers:{site_key}"
+        rows = scorers.list_scorers(
+            session, None if site is None else site.id, limit + 1, after(parts, listing, cursor)
+        )
         counts = scorers.count_scorings(session, [row.id for row in rows])
-        return page(rows, limit, lambda row: _shown(row, site, counts), lambda row: row.id.hex)
+        return page(parts, listing, rows, limit, lambda row: _shown(row, site, counts))
 
 
 def show_scorer(parts: Parts, actor: Actor, scorer_id: uuid.UUID) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.words import RuleRow, validate_rule
 from moderation.services import raids, site_secrets
 from moderation.services.idempotency import Idempotency, reserve, settle
-from moderation.services.listing import id_after, page
+from moderation.services.listing import after, page
 from moderation.services.parts import Parts
 from moderation.services.site_secrets import CORAL
 from moderation.storage import audit, rules, sites
@@ -92,11 +92,11 @@ def add_site(
 
 def list_sites(parts: Parts, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """The sites that the actor may look at, oldest first: ``{"items", "next"}``."""
-    after = id_after(cursor)
+    behind = after(parts, "sites", cursor)
     with read() as session:
-        rows = sites.list_sites(session, actor.sites, limit + 1, after)
+        rows = sites.list_sites(session, actor.sites, limit + 1, behind)
         with_coral = secrets_of.sites_with(session, [row.id for row in rows], CORAL)
-        return page(rows, limit, lambda site: _shown(site, site.id in with_coral), lambda site: site.id.hex)
+        return page(parts, "sites", rows, limit, lambda site: _shown(site, site.id in with_coral))
 
 
 def show_site(parts: Parts, actor: Actor, site_key: str) -> dict[str, Any]:
@@ -169,8 +169,9 @@ def list_threads(
     """The threads of a site, newest first: ``{"items", "next"}``."""
     with read() as session:
         site = site_for(session, actor, site_key, Role.VIEWER)
-        rows = sites.list_threads(session, site.id, limit + 1, id_after(cursor))
-        return page(rows, limit, _shown_thread, lambda thread: thread.id.hex)
+        listing = f"threads:{site_key}"
+        rows = sites.list_threads(session, site.id, limit + 1, after(parts, listing, cursor))
+        return page(parts, listing, rows, limit, _shown_thread)
 
 
 def change_thread(
@@ -261,8 +262,9 @@ def list_rules(
     with read() as session:
         site = scope_for(session, actor, site_key, Role.MODERATOR)
         site_id = None if site is None else site.id
-        rows = rules.list_rules(session, site_id, limit + 1, id_after(cursor))
-        return page(rows, limit, lambda rule: _shown_rule(rule, site), lambda rule: rule.id.hex)
+        listing = f"rules:{site_key}"
+        rows = rules.list_rules(session, site_id, limit + 1, after(parts, listing, cursor))
+        return page(parts, listing, rows, limit, lambda rule: _shown_rule(rule, site))
 
 
 def remove_rule(parts: Parts, actor: Actor, rule_id: uuid.UUID) -> None:

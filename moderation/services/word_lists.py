@@ -15,7 +15,7 @@ from moderation.domain.actor import Actor, Role
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.scoring.literals import MAX_ENTRIES, ListHead, ReadList, WordList, read_list
 from moderation.scoring.words import check_language
-from moderation.services.listing import id_after, page
+from moderation.services.listing import after, page
 from moderation.services.parts import Parts
 from moderation.services.site_rules import rules_of_site
 from moderation.services.sites import ALL_SITES, MATCHES, audit_line, scope_for
@@ -89,8 +89,9 @@ def list_lists(
     """The lists made for one site, or with the key ``*`` those for all sites: ``{"items", "next"}``."""
     with read() as session:
         site = scope_for(session, actor, site_key, Role.MODERATOR)
-        rows = rules.list_word_lists(session, site.id if site else None, limit + 1, id_after(cursor))
-        return page(rows, limit, lambda row: _shown(row, site), lambda row: row.id.hex)
+        listing = f"word-lists:{site_key}"
+        rows = rules.list_word_lists(session, site.id if site else None, limit + 1, after(parts, listing, cursor))
+        return page(parts, listing, rows, limit, lambda row: _shown(row, site))
 
 
 def show_list(parts: Parts, actor: Actor, site_key: str, name: str) -> dict[str, Any]:

@@ -617,6 +617,30 @@ class SavedView(Base):
     __table_args__ = (UniqueConstraint("moderator_id", "name"), _at_most("name", 60))
 
 
+class SecondFactor(Base):
+    """A moderator's one-time codes: the secret that their app shares with us, sealed for this row.
+
+    It counts from ``confirmed_at``, when a first code was right. ``last_step`` is that of the last code that was used.
+    """
+
+    __tablename__ = "second_factors"
+    id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("moderators.id", ondelete="CASCADE"), primary_key=True)
+    secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a moderator's app once, as a keyed hash alone. A used one is deleted."""
+
+    __tablename__ = "recovery_codes"
+    moderator_id: Mapped[uuid.UUID] = mapped_column(
+        Id, ForeignKey("moderators.id", ondelete="CASCADE"), primary_key=True
+    )
+    code_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+
+
 class LoginSession(Base):
     """A moderator's session in the console; the cookie's value is kept as its SHA-256 alone."""
 

@@ -11,7 +11,16 @@ from typing import Any
 from sqlalchemy import func, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from moderation.storage.models import Comment, Endpoint, Mailbox, ScorerRow, SignOnKey, SiteSecret, Subscription
+from moderation.storage.models import (
+    Comment,
+    Endpoint,
+    Mailbox,
+    ScorerRow,
+    SecondFactor,
+    SignOnKey,
+    SiteSecret,
+    Subscription,
+)
 
 COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("comments", "email_sealed"): Comment.email_sealed,
@@ -22,6 +31,7 @@ COLUMNS: dict[tuple[str, str], InstrumentedAttribute[Any]] = {
     ("subscriptions", "email_sealed"): Subscription.email_sealed,
     ("mailboxes", "email_sealed"): Mailbox.email_sealed,
     ("site_secrets", "secret_sealed"): SiteSecret.secret_sealed,
+    ("second_factors", "secret_sealed"): SecondFactor.secret_sealed,
 }
 """Every sealed column that lasts, by the names that are part of its associated data."""
 

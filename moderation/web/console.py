@@ -15,8 +15,17 @@ from werkzeug.wrappers import Response as AnyResponse
 from moderation.domain.actor import Actor, Role
 from moderation.domain.comment import Action, State, state_after
 from moderation.domain.difference import difference
-from moderation.errors import CallerError, Conflict, Invalid, NotFound, RateLimited, Unauthenticated
-from moderation.services import accounts, desk, moderate, sites
+from moderation.errors import (
+    CallerError,
+    CodeNeeded,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+)
+from moderation.services import accounts, desk, moderate, second_factor, sites
 from moderation.services.moderate import ALIKE_COUNTED
 from moderation.web import guards, health, sessions
 from moderation.web.evidence import marks_of, reasons_of
@@ -65,7 +74,14 @@ FAILED = {
     422: "That was not done: the form was not complete.",
 }
 
-_PUBLIC = {"console.log_in", "console.send_log_in"}
+_PUBLIC = {"console.log_in", "console.send_log_in", "console.ask_code", "console.send_code"}
+_PUBLIC |= {"console.go_to_organisation", "console.come_back"}
+_WITHOUT_FACTOR = {
+    *("console.show_second_factor", "console.begin_second_factor", "console.confirm_second_factor"),
+    "console.log_out",
+}
+"""What is open to who has yet to set up the second factor that the installation asks for."""
+
 _NOBODYS_SITE = uuid.UUID(int=0)
 _TAG = re.compile(r"<[^>]*>")
 _TOLD = ("decision", "did", "failed", "all", "left", "missed", "batch", "told")
@@ -87,7 +103,17 @@ def _enter() -> AnyResponse | None:
         sessions.check_form()
     elif g.console_actor is None and request.endpoint not in _PUBLIC:
         return redirect(url_for("console.log_in", then=request.full_path.rstrip("?")), 303)
-    return None
+    return _to_second_factor()
+
+
+def _to_second_factor() -> AnyResponse | None:
+    """Whoever has to have a second factor, and has none yet, gets nowhere else."""
+    actor, exempt = g.console_actor, request.endpoint in _PUBLIC | _WITHOUT_FACTOR
+    if actor is None or exempt or not second_factor.is_due(parts(), actor):
+        return None
+    if wants_facts():
+        raise Forbidden("Set up your second factor first.")
+    return redirect(url_for("console.show_second_factor"), 303)
 
 
 @console.errorhandler(CallerError)
@@ -120,9 +146,14 @@ def send_log_in() -> AnyResponse:
     """Log in; the session's cookie is new every time."""
     name, then = request.form.get("name", ""), sessions.own_path(request.form.get("then"), url_for("console.queue"))
     guards.refuse_malformed(name + request.form.get("password", ""))
-    network = parts().vault.network_key(_NOBODYS_SITE, guards.client().ip, parts().clock().date())
     try:
-        cookie, _ = accounts.log_in(parts(), name, request.form.get("password", ""), network)
+        cookie, actor = accounts.log_in(
+            parts(), name, request.form.get("password", ""), network_of_caller(), sessions.device()
+        )
+    except CodeNeeded as needed:
+        answer = make_response(redirect(url_for("console.ask_code", then=then), 303))
+        sessions.begin_step(answer, needed.ticket)
+        return answer
     except Unauthenticated as error:
         return _log_in_page(then, error.detail, name, 401)
     except RateLimited as error:
@@ -130,8 +161,13 @@ def send_log_in() -> AnyResponse:
         answer.headers["Retry-After"] = str(error.retry_after_s)
         return answer
     answer = make_response(redirect(then, 303))
-    sessions.open_session(answer, cookie)
+    sessions.open_session(answer, cookie, actor.name)
     return answer
+
+
+def network_of_caller() -> bytes:
+    """The keyed hash of the caller's network, for the limits of logging in."""
+    return parts().vault.network_key(_NOBODYS_SITE, guards.client().ip, parts().clock().date())
 
 
 @console.post("/logout")
@@ -143,7 +179,8 @@ def log_out() -> AnyResponse:
 
 
 def _log_in_page(then: str, error: str = "", name: str = "", status: int = 200) -> Response:
-    page = render_template("console/login.html", error=error, name=name[:100], then=then)
+    by = parts().settings.oidc_name if parts().settings.has_oidc else ""
+    page = render_template("console/login.html", error=error, name=name[:100], then=then, organisation=by)
     answer = make_response(page, status)
     sessions.begin_visit(answer)
     return answer

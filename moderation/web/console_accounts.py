@@ -4,15 +4,15 @@ import uuid
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from flask import Response, make_response, redirect, request, url_for
+from flask import Response, make_response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation.domain.actor import Role
-from moderation.errors import CallerError, Conflict, Invalid, RateLimited
+from moderation.errors import Conflict, Invalid, RateLimited
 from moderation.services import accounts
 from moderation.services.sites import ALL_SITES
-from moderation.web import console_admin, guards, sessions
-from moderation.web.console import _NOBODYS_SITE, _actor, console
+from moderation.web import console_admin, sessions
+from moderation.web.console import _actor, console
 from moderation.web.console_admin import Place, back, cursor, page, pages, typed
 from moderation.web.guards import parts
 
@@ -210,22 +210,13 @@ def change_password() -> AnyResponse:
     try:
         if form["password"] != form["again"]:
             raise Invalid({"again": ["It is not the same as above."]})
-        accounts.change_password(parts(), _actor(), form["current_password"], form["password"])
+        cookie = accounts.change_password(parts(), _actor(), form["current_password"], form["password"])
     except Invalid as error:
         return page("account", "account", None, 422, problems=error.fields)
     except RateLimited as error:
         answer = page("account", "account", None, 429, problems={"": [error.detail]})
         answer.headers["Retry-After"] = str(error.retry_after_s)
         return answer
-    return _logged_in_anew(form["password"])
-
-
-def _logged_in_anew(password: str) -> AnyResponse:
-    network = parts().vault.network_key(_NOBODYS_SITE, guards.client().ip, parts().clock().date())
-    try:
-        cookie, _ = accounts.log_in(parts(), _actor().name, password, network)
-    except CallerError:
-        return redirect(url_for("console.log_in"), 303)
     answer = make_response(back("console.show_account", "password"))
     sessions.open_session(answer, cookie)
     return answer

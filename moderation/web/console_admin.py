@@ -33,6 +33,7 @@ MORE = (
     ("privacy", "A person’s data", "console.show_privacy", Role.ADMIN),
     ("audit", "Audit log", "console.show_audit", Role.MODERATOR),
     ("account", "Your password", "console.show_account", Role.VIEWER),
+    ("second_factor", "Your second factor", "console.show_second_factor", Role.VIEWER),
 )
 """What the bar has below "More"."""
 
@@ -51,6 +52,8 @@ TOLD = {
     "revoked": "Revoked: the token does not count any more.",
     "nothing": "Nothing was changed.",
     "replayed": "It is on its way again.",
+    "no_factor": "Your second factor was removed. Your other sessions have ended.",
+    "reset": "The second factor was taken away. They log in by the password alone until they set up another.",
     "password": "Your password was changed. Your other sessions have ended.",
 }
 """What the last form came to."""

@@ -13,11 +13,13 @@ from moderation.web import (
     console_learned,  # noqa: F401 - likewise
     console_lists,  # noqa: F401 - likewise
     console_notices,  # noqa: F401 - likewise
+    console_organisation,  # noqa: F401 - likewise
     console_privacy,  # noqa: F401 - likewise
     console_queue,  # noqa: F401 - likewise
     console_raid,  # noqa: F401 - likewise
     console_rules,  # noqa: F401 - likewise
     console_scorers,  # noqa: F401 - likewise
+    console_second_factor,  # noqa: F401 - likewise
     console_settings,  # noqa: F401 - likewise
     console_webhooks,  # noqa: F401 - likewise
     docs,

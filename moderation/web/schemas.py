@@ -1806,6 +1806,7 @@ class ModeratorOut(Schema):
     name = fields.String(required=True)
     roles = fields.List(fields.Nested(RoleOut), required=True)
     password = fields.String()
+    second_factor = fields.Boolean(required=True)
     created_at = Time()
     disabled_at = Time(allow_none=True)
 

@@ -12,16 +12,26 @@ from flask import Response, g, request
 
 from moderation.domain.actor import Actor
 from moderation.errors import Forbidden
-from moderation.services import accounts
+from moderation.services import accounts, organisation
 from moderation.web.guards import origin_of, own_origin, parts
 
 SESSION_COOKIE = "moderation-session"
 VISIT_COOKIE = "moderation-visit"
 """A random value that the log-in form is bound to, before there is a session."""
 
+STEP_COOKIE = "moderation-step"
+"""The proof that the first half of a log-in was right, while the second is awaited."""
+
+DEVICE_COOKIE = "moderation-device"
+"""What tells a browser that has logged in to an account from one that has not: it lets nobody in by itself."""
+
+ORGANISATION_COOKIE = "moderation-organisation"
+"""What ties an answer of the organisation's log-in service to the browser that asked it."""
+
 CSRF_FIELD = "csrf_token"
 _CSRF_PURPOSE = "console-csrf"
 _MAX_COOKIE_CHARS = 200
+_MAX_STATE_CHARS = 1_000
 
 
 def load() -> Actor | None:
@@ -33,16 +43,56 @@ def load() -> Actor | None:
     return actor
 
 
-def open_session(response: Response, cookie: str) -> None:
-    """Hand the browser a fresh session; its age ends with the session's own."""
+def open_session(response: Response, cookie: str, name: str = "") -> None:
+    """Hand the browser a fresh session; its age ends with the session's own. With a name, after a log-in, the browser
+    is also known to that account from now on.
+    """
     _set(response, SESSION_COOKIE, cookie, parts().settings.session_hours * 3600)
-    response.delete_cookie(_name(VISIT_COOKIE), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
+    _drop(response, VISIT_COOKIE)
+    _drop(response, STEP_COOKIE)
+    if name:
+        _set(response, DEVICE_COOKIE, accounts.device_of(parts(), name), int(accounts.DEVICE_LASTS.total_seconds()))
+
+
+def renew(cookie: str) -> None:
+    """Bind the forms of the page that is made now to the session that the answer opens."""
+    g.console_cookie = cookie
+
+
+def begin_step(response: Response, ticket: str) -> None:
+    """Keep the proof of the first half of a log-in in this browser."""
+    _set(response, STEP_COOKIE, ticket, int(accounts.TICKET_LASTS.total_seconds()))
+
+
+def begin_organisation(response: Response, state: str) -> None:
+    """Keep what this browser's log-in by the organisation goes by."""
+    _set(response, ORGANISATION_COOKIE, state, organisation.LASTS_S)
+
+
+def end_organisation(response: Response) -> None:
+    """It was used, whatever came of it."""
+    _drop(response, ORGANISATION_COOKIE)
+
+
+def begun_at_organisation() -> str:
+    """What this browser went to the organisation with; empty where it did not."""
+    return _cookie(ORGANISATION_COOKIE, _MAX_STATE_CHARS)
+
+
+def ticket() -> str:
+    """That proof; empty where there is none."""
+    return _cookie(STEP_COOKIE)
+
+
+def device() -> str:
+    """What this browser was given when it last logged in; empty where it never did."""
+    return _cookie(DEVICE_COOKIE)
 
 
 def close_session(response: Response) -> None:
     """End the session, here and in the browser."""
     accounts.log_out(parts(), g.console_cookie)
-    response.delete_cookie(_name(SESSION_COOKIE), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
+    _drop(response, SESSION_COOKIE)
 
 
 def begin_visit(response: Response) -> None:
@@ -94,15 +144,19 @@ def _name(name: str) -> str:
     return f"__Host-{name}" if _is_secure() else name
 
 
-def _cookie(name: str) -> str:
+def _cookie(name: str, most: int = _MAX_COOKIE_CHARS) -> str:
     value = request.cookies.get(_name(name), "")
-    return value if len(value) <= _MAX_COOKIE_CHARS and value.isascii() else ""
+    return value if len(value) <= most and value.isascii() else ""
 
 
 def _set(response: Response, name: str, value: str, max_age_s: int) -> None:
     response.set_cookie(
         _name(name), value, max_age=max_age_s, path="/", secure=_is_secure(), httponly=True, samesite="Lax"
     )
+
+
+def _drop(response: Response, name: str) -> None:
+    response.delete_cookie(_name(name), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
 
 
 def own_path(raw: str | None, default: str) -> str:

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from tests.accounts.test_sign_on import signed
+from tests.conftest import submission_json
+
 on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 """Who may do what does not hang on the database; the calls themselves are tested on both elsewhere."""
 
 WHO = ("nobody", "scorer", "viewer", "moderator", "admin", "stranger", "root")
-"""``admin`` is admin of the site, ``stranger`` of another one, ``root`` of all."""
+"""``admin`` is admin of the site, ``stranger`` of another one, ``root`` of all. Who has no token that counts is nobody,
+whatever else they have: see ``tests/hostile/test_who_may.py``."""
 
 # What each of WHO gets, in that order.
 LOOK = (401, 403, 200, 200, 200, 200, 200)  # a list of what is one's own
@@ -99,40 +103,54 @@ UNTESTED_HERE = {
 }
 
 
-@pytest.fixture
-def things(client, people, submit, decide) -> dict[str, str]:
-    """One of each thing that a path names."""
-    root = people.bearer("root")
+def make_things(client, root: dict[str, str], site: str = "news") -> dict[str, str]:
+    """One of each thing that a path names, on a site."""
 
-    def make(path: str, body: dict[str, Any]) -> str:
+    def make(path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = client.post(f"/api/v1{path}", json=body, headers=root)
-        assert answer.status_code == 201, answer.text
-        return str(answer.get_json()["id"])
+        assert answer.status_code in {200, 201, 202}, answer.text
+        return dict(answer.get_json())
 
-    webhook = make("/webhooks", {"site": "news", "url": "http://127.0.0.1:9/hook"})
-    scorer = make("/scorers", {"site": "news", "name": "old", "kind": "http", "url": "http://127.0.0.1:9/"})
-    comment = submit()["id"]
-    decision = decide(comment).get_json()["decision_id"]
+    def submit(body: str) -> dict[str, Any]:
+        sent = submission_json(body, thread={"key": "2025/07/arms-pause"})
+        answer = client.post(f"/api/v1/sites/{site}/comments", json=sent)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.get_json())
+
+    webhook = make("/webhooks", {"site": site, "url": "http://127.0.0.1:9/hook"})["id"]
+    scorer = make("/scorers", {"site": site, "name": "old", "kind": "http", "url": "http://127.0.0.1:9/"})["id"]
+    comment, fresh = submit("A calm and useful remark."), submit("Another remark, quite different from the first.")
+    decision = make(f"/comments/{comment['id']}/decisions", {"action": "approve"})["decision_id"]
     deliveries = client.get(f"/api/v1/webhooks/{webhook}/deliveries", headers=root).get_json()["items"]
-    threads = client.get("/api/v1/threads?site=news", headers=root).get_json()["items"]
+    threads = client.get(f"/api/v1/threads?site={site}", headers=root).get_json()["items"]
     for path, text in (("word-lists/old", "a word"), ("automod", "body: oldword\naction: report")):
-        assert client.put(f"/api/v1/sites/news/{path}", json={"text": text}, headers=root).status_code == 200
+        assert client.put(f"/api/v1/sites/{site}/{path}", json={"text": text}, headers=root).status_code == 200
+    sso_key = make("/sso-keys", {"site": site})
+    person = {"site": site, "role": "viewer", "name": f"Ben of {site}", "password": "correct horse battery"}
     return {
-        "comment": comment,
-        "fresh": submit("Another remark, quite different from the first.")["id"],
+        "comment": comment["id"],
+        "fresh": fresh["id"],
         "decision": decision,
         "thread": threads[0]["id"],
-        "rule": make("/rules", {"site": "news", "kind": "word", "value": "oldword"}),
+        "rule": make("/rules", {"site": site, "kind": "word", "value": "oldword"})["id"],
         "list": "old",
         "webhook": webhook,
         "scorer": scorer,
-        "sso_key": make("/sso-keys", {"site": "news"}),
+        "sso_key": sso_key["id"],
         "delivery": deliveries[0]["id"],
-        "token": make("/tokens", {"site": "news", "role": "viewer"}),
-        "moderator": make(
-            "/moderators", {"site": "news", "role": "viewer", "name": "Ben", "password": "correct horse battery"}
-        ),
+        "token": make("/tokens", {"site": site, "role": "viewer"})["id"],
+        "moderator": make("/moderators", person)["id"],
+        "edit_token": fresh["edit_token"],
+        "author_token": fresh["author_token"],
+        "receipt_url": fresh["receipt_url"],
+        "signed_on": signed({"user": {"id": "1", "username": "Ana"}, "exp": 2**32}, sso_key["secret"]),
     }
+
+
+@pytest.fixture
+def things(client, people) -> dict[str, str]:
+    """One of each thing that a path names."""
+    return make_things(client, people.bearer("root"))
 
 
 @on_sqlite
@@ -147,7 +165,9 @@ def test_call_by_role_answers_as_the_table_says(client, people, things, method, 
         if expected[place] < 400 and any(found[done] < 400 for done in found) and method != "GET":
             found[place] = expected[place]  # Done once; a second time may be a conflict.
             continue
-        found[place] = client.open(url, method=method, json=body, headers=headers).status_code
+        answer = client.open(url, method=method, json=body, headers=headers)
+        assert answer.headers["Cache-Control"] == "no-store"
+        found[place] = answer.status_code
     got = [found[place] for place in range(len(WHO))]
     assert dict(zip(WHO, got, strict=True)) == dict(zip(WHO, expected, strict=True))
 
