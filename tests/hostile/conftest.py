@@ -1,0 +1,185 @@
+"""What the tests that attack share: payloads written by others, a reader of HTML that is not ours, real servers.
+
+The payloads lie in the folder that HOSTILE_FIXTURES names; without it their tests are skipped and say so. Of the
+thousands of lines every twelfth is sent, and each time another twelfth on each engine; HOSTILE_ALL=1 sends all.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from justhtml import JustHTML
+
+from moderation.app import create_app
+from moderation.domain.actor import CLI
+from moderation.services import accounts, sites
+from tests.conftest import People, dispose, make_people, make_settings
+from tests.pages.test_console_pages import PASSWORD, log_in
+
+STRIDE = 1 if os.environ.get("HOSTILE_ALL") else 12
+CORAL_SECRET = "c0ffee" * 6
+
+PROSE_TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
+"""What a reader's text may come out as: written down here a second time, so that a slip in the service shows."""
+
+LINK_RELS = {"nofollow", "ugc", "noopener", "noreferrer"}
+_ADDRESS_ATTRIBUTES = frozenset({"href", "src", "action", "formaction", "cite", "data", "poster", "background"})
+_NO_PAGE_HAS = frozenset({"object", "embed", "base", "svg:script", "math", "noscript", "template", "frame", "frameset"})
+
+
+def fixtures(*path: str) -> Path:
+    """A file or folder of payloads; skips the test where they are not there."""
+    folder = os.environ.get("HOSTILE_FIXTURES")
+    if not folder:
+        pytest.skip("HOSTILE_FIXTURES is not set")
+    return Path(folder, *path)
+
+
+def payloads(first: int = 0) -> list[str]:
+    """Lines of the corpora: all that are naughty, are addresses, patterns or cells, and a part of those for scripts."""
+    scripts = fixtures("payloadbox-xss", "xss-payload-list.txt").read_text("utf-8", "replace").splitlines()
+    naughty = json.loads(fixtures("blns", "blns.json").read_text("utf-8"))
+    urls = [one["input"] for one in url_tests()]
+    cells = fixtures("csv-injection", "csv-payload.txt").read_text("utf-8").splitlines()
+    patterns = json.loads(fixtures("redos", "patterns.json").read_text("utf-8"))["patterns"]
+    lines = [*scripts[first::STRIDE], *naughty, *urls[first :: min(STRIDE, 4)], *cells, *patterns]
+    return [line for line in lines if line.strip()]
+
+
+def url_tests() -> list[dict[str, Any]]:
+    """The tests of the URL standard."""
+    found = json.loads(fixtures("url", "urltestdata.json").read_text("utf-8"))
+    return [one for one in found if isinstance(one, dict)]
+
+
+def encodable(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair, which no form and no JSON in UTF-8 can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# --- reading what came out ------------------------------------------------------------------------------------------
+
+
+def nodes(html: str, *, fragment: bool) -> Iterator[Any]:
+    """Every node of a text, as a browser would read it; by a parser that none of our sanitizers uses."""
+    waiting = [JustHTML(html, sanitize=False, fragment=fragment).root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += list(node.children or ())
+        if getattr(node, "template_content", None) is not None:
+            waiting.append(node.template_content)
+
+
+def wrong_in_prose(html: str) -> list[str]:
+    """What stands in a comment's HTML beside the tags, attributes and addresses that may."""
+    wrong = []
+    for node in nodes(html, fragment=True):
+        if node.name in {"#document-fragment", "#text"}:
+            continue
+        attributes = dict(node.attrs or {})
+        allowed = {"href", "rel"} if node.name == "a" else set()
+        if node.name not in PROSE_TAGS or set(attributes) != allowed:
+            wrong.append(f"<{node.name} {attributes}>")
+        elif node.name == "a" and (
+            not is_safe_address(attributes["href"]) or set(attributes["rel"].split()) != LINK_RELS
+        ):
+            wrong.append(f"a {attributes}")
+    return wrong
+
+
+def wrong_in_page(html: str) -> list[str]:
+    """What stands in a page that no page of ours has: script, style or event inside it, or an address that runs."""
+    wrong = []
+    for node in nodes(html, fragment=False):
+        if node.name.startswith("#") or node.name == "!doctype":
+            if node.name == "#comment":
+                wrong.append(f"<!--{node.data}-->")
+            continue
+        attributes = dict(node.attrs or {})
+        if node.name in _NO_PAGE_HAS:
+            wrong.append(f"<{node.name}>")
+        if node.name in {"script", "style"} and any((child.data or "").strip() for child in node.children or ()):
+            wrong.append(f"<{node.name}> with content")
+        for name, value in attributes.items():
+            if name.startswith("on") or name in {"style", "srcdoc", "formaction"} or not name.isprintable():
+                wrong.append(f"<{node.name} {name}={value}>")
+            if name in _ADDRESS_ATTRIBUTES and not (is_safe_address(value) or _is_own(value)):
+                wrong.append(f"<{node.name} {name}={value}>")
+    return wrong
+
+
+def is_safe_address(value: str | None) -> bool:
+    """Whether an address is plain ASCII, http or https, with a host and nobody's name in it."""
+    if value is None or not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
+        return False
+    try:
+        split = urlsplit(value)
+        return split.scheme in {"http", "https"} and bool(split.hostname) and "@" not in split.netloc
+    except ValueError:
+        return False
+
+
+def _is_own(value: str | None) -> bool:
+    """Whether an address stays on the page's own host: a path, a query or a fragment."""
+    return value is not None and (value == "" or value[0] in "?#" or (value[0] == "/" and value[1:2] not in {"/", "\\"}))
+
+
+# --- applications ---------------------------------------------------------------------------------------------------
+
+
+class Target:
+    """An application with its people and a moderator's browser, all within the process."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.parts = app.extensions["moderation"]
+        self.client: FlaskClient = app.test_client()
+        with app.app_context():
+            self.people: People = make_people(self.parts, akismet=True, perspective=True)
+            unlimited = {name: "none" for name in ("scorer_rate", "preview_rate", "report_rate", "vote_rate")}
+            sites.change_site(self.parts, CLI, "news", settings={**unlimited, "coral_secret": CORAL_SECRET})
+            accounts.add_moderator(self.parts, CLI, "mira", PASSWORD, "admin", "*")
+        self.browser, _ = log_in(app, "mira")
+
+    def call(self, method: str, path: str, who: str = "root", **options: Any) -> Any:
+        """A call of the API with a token."""
+        return self.client.open(path, method=method, headers=self.people.bearer(who), **options)
+
+
+def make_target(template: Path, folder: Path, **settings: Any) -> Target:
+    """A target on a fresh SQLite file."""
+    shutil.copy(template, folder / "moderation.db")
+    app = create_app(make_settings(folder, f"sqlite:///{folder / 'moderation.db'}", **settings))
+    app.testing = True
+    return Target(app)
+
+
+@pytest.fixture(scope="module")
+def target(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """One target for all tests of a file that look at answers alone."""
+    made = make_target(sqlite_template, tmp_path_factory.mktemp("target"))
+    yield made
+    dispose(made.app)
+
+
+@pytest.fixture(scope="module", params=["bleach", "nh3"])
+def engine_target(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """One target for each sanitizer."""
+    made = make_target(sqlite_template, tmp_path_factory.mktemp(request.param), sanitizer=request.param)
+    yield made
+    dispose(made.app)
+
