@@ -6,18 +6,26 @@ thousands of lines every twelfth is sent, and each time another twelfth on each 
 
 import json
 import os
+import re
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from justhtml import JustHTML
 
 from moderation.app import create_app
+from moderation.cli import main
 from moderation.domain.actor import CLI
 from moderation.services import accounts, sites
 from tests.conftest import People, dispose, make_people, make_settings
@@ -183,3 +191,120 @@ def engine_target(
     yield made
     dispose(made.app)
 
+
+# --- servers --------------------------------------------------------------------------------------------------------
+
+START_S = 60.0
+PUBLIC_URL = "http://comments.example"
+
+
+@dataclass
+class Live:
+    """gunicorn with the shipped configuration, one worker of four threads; a site ``news`` and an admin's token."""
+
+    port: int
+    token: str
+    log: Path
+
+    @property
+    def bearer(self) -> str:
+        """The header of the admin."""
+        return f"Authorization: Bearer {self.token}"
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The service as `moderation serve` runs it behind one proxy, started once a process."""
+    folder = tmp_path_factory.mktemp("live")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
+    settings = {"HOME": str(folder / "home"), "PROXY_HOPS": "1", "PUBLIC_CACHE_S": "1", "PUBLIC_URL": PUBLIC_URL}
+    given = {f"MODERATION_{name}": value for name, value in settings.items()}
+    token = json.loads(_commands(given)[-1])["token"]
+    log = folder / "service.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moderation", "serve", "--bind", "127.0.0.1:0", "--workers", "1", "--no-worker"],
+            env={**environment, **given, "TMPDIR": str(folder)},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+        )
+    try:
+        port = int(until(lambda: re.findall(r"http://127\.0\.0\.1:(\d+)", log.read_text()), log)[0])
+        until(lambda: b" 200 " in talk(port, request_for("/healthz"))[:20], log)
+        yield Live(port, token, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=START_S)
+
+
+def _commands(given: dict[str, str]) -> list[str]:
+    """Set the service up by its own commands; what each printed."""
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("MODERATION_")]:
+            patch.delenv(name)
+        for name, value in given.items():
+            patch.setenv(name, value)
+        for command in (
+            "init",
+            "site add news --origin https://news.example",
+            "site set news submit_rate=none preview_rate=none akismet=on",
+            "token add --site * --role admin --json",
+        ):
+            result = CliRunner().invoke(main, command.split())
+            assert result.exit_code == 0, result.output
+            said.append(result.stdout)
+    return said
+
+
+def until(found: Any, log: Path) -> Any:
+    """What ``found`` gives as soon as it is true; what the log says where it never is."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        try:
+            if value := found():
+                return value
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def request_for(path: str, *headers: str, method: str = "GET", body: bytes = b"", host: str = "x") -> bytes:
+    """The bytes of a request that ends its connection."""
+    length = [f"Content-Length: {len(body)}"] if body or method != "GET" else []
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *length, *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def talk(port: int, raw: bytes) -> bytes:
+    """Send these bytes and no more, and read until the server has said all."""
+    with socket.create_connection(("127.0.0.1", port), timeout=START_S) as connection:
+        answer = b""
+        try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            while more := connection.recv(65_536):
+                answer += more
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # It did not care to read on; what it said until then counts.
+        return answer
+
+
+def statuses(answer: bytes) -> list[int]:
+    """The statuses of all answers that came, interim ones left out."""
+    found = re.findall(rb"(?:^|[^\r\n]|\r\n\r\n)HTTP/1\.[01] (\d{3}) ", answer)
+    return [int(status) for status in found if not status.startswith(b"1")]
+
+
+def header(answer: bytes, name: str) -> str:
+    """A header of the first answer, or nothing."""
+    head = answer.partition(b"\r\n\r\n")[0].decode("latin-1")
+    return next((line.partition(":")[2].strip() for line in head.split("\r\n") if _is_named(line, name)), "")
+
+
+def _is_named(line: str, name: str) -> bool:
+    return line.lower().startswith(f"{name.lower()}:")
