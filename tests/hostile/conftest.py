@@ -141,7 +141,9 @@ def is_safe_address(value: str | None) -> bool:
 
 def _is_own(value: str | None) -> bool:
     """Whether an address stays on the page's own host: a path, a query or a fragment."""
-    return value is not None and (value == "" or value[0] in "?#" or (value[0] == "/" and value[1:2] not in {"/", "\\"}))
+    return value is not None and (
+        value == "" or value[0] in "?#" or (value[0] == "/" and value[1:2] not in {"/", "\\"})
+    )
 
 
 # --- applications ---------------------------------------------------------------------------------------------------

@@ -45,7 +45,12 @@ def _calls(target: Any, *methods: str) -> Iterator[tuple[str, str, dict[str, Any
             content = operation.get("requestBody", {}).get("content", {})
             schema = content.get("application/json", {}).get("schema", {})
             parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
-            yield method, _filled(path, parameters), _plain(document, schema), [_plain(document, one) for one in parameters]
+            yield (
+                method,
+                _filled(path, parameters),
+                _plain(document, schema),
+                [_plain(document, one) for one in parameters],
+            )
 
 
 def _filled(path: str, parameters: list[dict[str, Any]]) -> str:

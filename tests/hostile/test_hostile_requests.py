@@ -202,7 +202,7 @@ def test_what_is_no_request_of_ours_is_refused(live, raw, expected):
 
 
 ODD_HEADERS = [
-    "Cookie: moderation-session=\xff\xfe; =; ;;;; moderation-session=\"a\\\"; $Version=1",
+    'Cookie: moderation-session=\xff\xfe; =; ;;;; moderation-session="a\\"; $Version=1',
     "Cookie: " + "; ".join(f"moderation-session={number}" for number in range(300)),
     "Accept: text/html;q=0." + "1" * 3_000 + ",*/*;q=nan,a;q=1e999",
     "Accept-Language: " + "a-" * 3_000,
