@@ -99,9 +99,9 @@ def _write_problem(client: Any, status: int, reason: str, detail: str) -> None:
 # gunicorn has no setting for the page that it sends itself.
 util.write_error = _write_problem
 
-# What is left of a body that was refused is read after the answer, for 5 s at most: a proxy that is still sending when the
-# connection is reset tells its caller that the service is away, instead of what was wrong. gunicorn reads 64 kB, and has
-# no setting for it. 8 MiB is more than any call takes and than the shipped proxy lets through.
+# What is left of a body that was refused is read after the answer, for 5 s at most: a proxy that is still sending when
+# the connection is reset tells its caller that the service is away, instead of what was wrong. gunicorn reads 64 kB,
+# and has no setting for it. 8 MiB is more than any call takes and than the shipped proxy lets through.
 parser._DRAIN_MAX_BYTES = 8_388_608
 
 # No release of bleach, re2 or the drivers leaks so much that workers have to be replaced; a restart would cost the
