@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from gunicorn import glogging, util
+from gunicorn.http import parser
 from prometheus_client import multiprocess
 
 # Threads, because a request waits for the database more than it computes, and because a sync worker is stopped by one
@@ -97,6 +98,11 @@ def _write_problem(client: Any, status: int, reason: str, detail: str) -> None:
 
 # gunicorn has no setting for the page that it sends itself.
 util.write_error = _write_problem
+
+# What is left of a body that was refused is read after the answer, for 5 s at most: a proxy that is still sending when
+# the connection is reset tells its caller that the service is away, instead of what was wrong. gunicorn reads 64 kB,
+# and has no setting for it. 8 MiB is more than any call takes and than the shipped proxy lets through.
+parser._DRAIN_MAX_BYTES = 8_388_608
 
 # No release of bleach, re2 or the drivers leaks so much that workers have to be replaced; a restart would cost the
 # requests that it interrupts.

@@ -17,6 +17,9 @@ MAX_MARKS = 4
 MAX_MARKS_OF_STACKING_SCRIPTS = 8
 """The same where vowels, medials and subjoined letters are marks too (Burmese, Tibetan, Khmer, Tai Tham)."""
 
+MAX_MARKS_READ = 30
+"""Marks of a row that are put into order at all (UAX 15, section 13): to order n of them takes time squared in n."""
+
 MAX_ISOLATES = 8
 """Depth of bidirectional isolates in one line. The Unicode algorithm (UAX 9) allows 125; people do not go past 2."""
 
@@ -50,6 +53,7 @@ _MARK_RUNS = regex.compile(
 _LONG_MARK_RUNS = regex.compile(
     rf"((?:[\u200c\u200d]?\p{{M}}){{{MAX_MARKS_OF_STACKING_SCRIPTS}}})(?:[\u200c\u200d]?\p{{M}})+"
 )
+_ENDLESS_MARKS = regex.compile(rf"(\p{{M}}{{{MAX_MARKS_READ}}})\p{{M}}+")
 _BLANK_START = regex.compile(r"\A[\s\p{M}\u115f\u1160\u2800\u200c\u200d]+")
 _VISIBLE = regex.compile(r"[^\s\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]")
 _SPACE = regex.compile(r"[\s\u115f\u1160\u2800]")
@@ -136,6 +140,7 @@ def _without_loose_isolates(line: str) -> str:
 
 def _settled(text: str) -> str:
     """NFC, joiners and marks, until nothing moves: a joiner that goes may let two characters compose."""
+    text = _ENDLESS_MARKS.sub(r"\1", text)
     for _ in range(_MAX_PASSES):
         before, text = text, unicodedata.normalize("NFC", text)
         if text.isascii():

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, RequestRedirect
 
 from moderation.domain import origin as origins
 from moderation.domain.links import safe_url
@@ -203,6 +203,10 @@ def _guard_size() -> None:
     # One more than that: werkzeug cuts a body without a length at its limit and says nothing.
     request.max_content_length = most + 1
     request.max_form_memory_size = most
+    if request.content_length is not None:
+        # Where the server ends a body, werkzeug takes it for whole wherever it ends, half a form as well; by its
+        # length it knows one that was cut off.
+        request.environ.pop("wsgi.input_terminated", None)
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         size = len(request.get_data(cache=True))
     else:
@@ -250,6 +254,10 @@ def _guard_origin() -> Response | None:
 
 def _harden(response: Response) -> Response:
     headers = response.headers
+    if isinstance(request.routing_exception, RequestRedirect):
+        # To the page with its slash: werkzeug names the host that the caller named.
+        headers["Location"] = urlsplit(request.routing_exception.new_url)._replace(scheme="", netloc="").geturl()
+        response.set_data(b"")
     headers.pop("Date", None)  # The server writes it; werkzeug adds one more to conditional answers.
     headers["X-Request-Id"] = g.get("request_id") or uuid.uuid4().hex
     headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -7,10 +7,11 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, render_template, request
+from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 
-from moderation.errors import CallerError, Invalid, ModerationError, RateLimited, Unavailable
+from moderation.errors import CallerError, Invalid, Malformed, ModerationError, RateLimited, Unavailable
 from moderation.web import logs
 
 CONTENT_TYPE = "application/problem+json"
@@ -76,6 +77,7 @@ def install(app: Flask, dialects: Mapping[str, Dialect]) -> None:
     app.register_error_handler(ModerationError, of_ours)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(ParseException, of_server)
     app.register_error_handler(Exception, of_crash)
 
 
@@ -108,6 +110,14 @@ def of_http(error: HTTPException) -> Response:
         return of_crash(getattr(error, "original_exception", None) or error)
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
     return problem(status, _DETAILS.get(status, ""), headers=headers)
+
+
+def of_server(_error: ParseException) -> Response:
+    """Answer what gunicorn finds wrong with a body while it is read: chunks that are none, forbidden trailers.
+
+    It uses the connection for nothing else after that.
+    """
+    return of_ours(Malformed("The body is not one that HTTP knows."))
 
 
 def of_crash(error: Exception) -> Response:

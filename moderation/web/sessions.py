@@ -163,6 +163,9 @@ def own_path(raw: str | None, default: str) -> str:
     """``raw`` if it is a path of the console, else ``default``: never an open redirect."""
     if not raw or len(raw) > 2_000 or "\\" in raw or not raw.isprintable():
         return default
-    split = urlsplit(raw)
+    try:
+        split = urlsplit(raw)
+    except ValueError:  # a bracket that is never closed
+        return default
     is_ours = not split.scheme and not split.netloc and split.path.startswith("/console/")
     return raw if is_ours and "//" not in split.path else default
