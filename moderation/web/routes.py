@@ -34,6 +34,7 @@ from moderation.web import (
     public_api,
     queue_api,
     receipts,
+    replay,
     rules_api,
     widget,
 )
@@ -78,3 +79,4 @@ def install(app: Flask) -> None:
     app.register_blueprint(console.console)
     if parts.settings.demo:
         app.register_blueprint(demo_views.blueprint(parts.settings.home, parts.settings.public_url))
+    replay.install(app)
