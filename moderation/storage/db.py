@@ -6,8 +6,8 @@ for a stale snapshot. PostgreSQL writes under READ COMMITTED by psycopg 3, decis
 SQLite; it reads under REPEATABLE READ, so that an answer made of several queries is of one moment.
 """
 
+import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,13 +21,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from moderation.errors import Bug, StorageUnavailable
 from moderation.settings import Settings
+from moderation.storage.turns import turn
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
-
-_sqlite_writers = threading.Lock()
-"""Writers of this process queue here before they try SQLite's own lock, whose waiting is by naps and knows no order:
-among eight threads the unlucky one would wait for seconds."""
 
 _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
@@ -146,16 +143,22 @@ def read() -> Iterator[Session]:
 
 @contextmanager
 def _turn(session: Session) -> Iterator[None]:
-    """On SQLite, wait for this process's other writers first."""
+    """On SQLite, wait for the other writers of this machine first."""
     if is_postgres(session):
         yield
         return
-    if not _sqlite_writers.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-        raise StorageUnavailable
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(turn(_file_of(session.get_bind()), BUSY_TIMEOUT_MS / 1000))
+        except TimeoutError as error:
+            raise StorageUnavailable from error
         yield
-    finally:
-        _sqlite_writers.release()
+
+
+def _file_of(bind: Engine | Connection) -> str:
+    """Where the database lies; empty for one in memory."""
+    name = bind.engine.url.database
+    return "" if name is None or name == ":memory:" else name
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from flask import Flask, request
 from moderation.services.kept import Kept
 from moderation.services.threads import matches
 from moderation.storage.db import db
-from moderation.storage.versions import Seen, Versions
+from moderation.storage.versions import Seen, are_still
 from moderation.web import guards, health, logs
 from moderation.web.calls import accepts_gzip, usual_etags
 
@@ -83,7 +83,7 @@ class Replay:
         # By the place, and whether it is a 304.
         self._kept: Kept[tuple[Place, bool], _Answer] = Kept(MAX_BYTES, _cost)
         with app.app_context():
-            self._versions = Versions(db.engine)
+            self._engine = db.engine
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -112,7 +112,7 @@ class Replay:
 
     def _still_holds(self, answer: _Answer) -> bool:
         """Whether it would be made the same again: also by the same parts, which tests replace."""
-        return answer.parts is self._app.extensions["moderation"] and self._versions.are_still(answer.rests_on)
+        return answer.parts is self._app.extensions["moderation"] and are_still(self._engine, answer.rests_on)
 
     def _made(self, place: Place, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The answer as the service makes it, and kept where it says what it rests on."""

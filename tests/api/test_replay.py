@@ -16,6 +16,7 @@ from moderation.domain.actor import CLI
 from moderation.errors import ModerationError
 from moderation.services import moderate, privacy, sites, submit
 from moderation.services.submit import Submission
+from moderation.storage.quick import quick_of
 from tests.conftest import CLOCK, ORIGIN, dispose, make_people, make_settings
 
 READER = submit.Client("203.0.113.7", "Mozilla/5.0")
@@ -226,7 +227,6 @@ def test_send_again_stops_where_the_database_does_not_answer(app: Flask, submit:
     decide(submit()["id"])
     path = "/api/v1/sites/news/comments?thread=2025/07/arms-pause"
     first = app.test_client().get(path)
-    replay: Any = app.wsgi_app
-    for cursor in replay._versions._idle:
+    for cursor in quick_of(app.wsgi_app._engine)._idle:  # type: ignore[attr-defined]
         cursor.connection.close()
     assert told(app.test_client().get(path)) == told(first) == told(app.test_client().get(path))
