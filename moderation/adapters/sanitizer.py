@@ -92,7 +92,7 @@ class Renderer:
         when rendered. A body that is not normalised yet is normalised first. Takes at most 0.5 s at the limits.
         """
         source = _not_too_long(normalise_body(_not_too_long(body)))  # NFC may treble the length
-        final = self.sanitized(_within_limit(self._rendered(source)))
+        final = _as_prose(source) or self.sanitized(_within_limit(self._rendered(source)))
         if links_if_safe(final) is None:
             final = _as_plain_text(source)
         return _within_limit(final)
@@ -134,6 +134,21 @@ class Renderer:
     def _rendered(self, source: str) -> str:
         markdown = self._parts.markdown if _may_have_links(source) else self._parts.linkless
         return str(markdown.render(source)).strip()
+
+
+_PROSE = re.compile(r"[^\W\d_](?:[^\W_]|[ ,;?!'()-]|\.(?= |\Z)|:(?= ))*(?<! )")
+"""A paragraph in which no character means anything, to Markdown, to the finder of links, or to HTML."""
+
+
+def _as_prose(source: str) -> str | None:
+    """What the parser and the engine would make of a text without any markup, in a hundredth of their time; else None.
+
+    ``source`` is normalised.
+    """
+    blocks = source.split("\n\n")
+    if not all(_PROSE.fullmatch(block) for block in blocks):
+        return None
+    return "\n".join(f"<p>{block}</p>" for block in blocks)
 
 
 class _Parts(threading.local):

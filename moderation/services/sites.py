@@ -28,6 +28,7 @@ from moderation.storage import audit, rules, sites
 from moderation.storage import site_secrets as secrets_of
 from moderation.storage.db import read, write
 from moderation.storage.models import RULE_ACTIONS, RULE_KINDS, Rule, Site, Thread
+from moderation.storage.sites import SiteHead
 
 ALL_SITES = "*"
 """What stands for all sites where a key is asked for."""
@@ -298,6 +299,14 @@ def known_site(session: Session, site_key: str, *, for_change: bool = False) -> 
     if site is None:
         raise NotFound("site")
     return site
+
+
+def known_head(site_key: str) -> SiteHead:
+    """What has to be known of the site with this key before anything else. Raises ``NotFound``."""
+    head = sites.site_head(site_key)
+    if head is None:
+        raise NotFound("site")
+    return head
 
 
 def scope_for(session: Session, actor: Actor, site_key: str, role: Role) -> Site | None:

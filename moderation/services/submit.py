@@ -28,10 +28,11 @@ from moderation.services import asking, events, idempotency, learning, notices, 
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge, with_used_proof
 from moderation.services.parts import Parts
-from moderation.services.sites import known_site
+from moderation.services.sites import known_head, known_site
 from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
 from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Author, Comment, Site, Thread
+from moderation.storage.sites import SiteHead
 
 MAX_NAME_CHARS = 100
 MAX_KEY_CHARS = 500
@@ -128,6 +129,8 @@ def submit_comment(
     if may_ask:
         question = _question(site, draft, 1, clean.key, clean.url)
         judged = asking.answered_in_time(parts, settings.decision_policy(), question, judged)
+    # All that can be is made before the transaction, for which others wait.
+    comment = _comment(parts, site, clean, draft, judged)
     with write() as session:
         reservation = idempotency.reserve(session, parts, f"public:{site.key}", idem)
         if reservation is not None and reservation.known is not None:
@@ -142,7 +145,7 @@ def submit_comment(
             threads.lock_threads(session, [thread.id])
         parent = _parent_for(session, thread, submission.parent_id)
         author_id = draft.author_id or _new_author(session, parts, site, clean)
-        comment = _comment(parts, site, settings, thread, parent, author_id, clean, draft, judged)
+        _place(parts, settings, comment, thread, parent, author_id)
         comments.add_comment(session, comment, judged.signal_rows(), judged.bands())
         tallies.count(session, site.id, comment.created_at.date(), "submitted")
         events.tell(session, "comment.submitted", site.key, thread, comment, comment.created_at)
@@ -151,11 +154,12 @@ def submit_comment(
         asking.ask_later(session, comment, judged)
         if submission.notify and clean.email:
             notices.watch(session, parts, site, comment, clean.email, draft.network_key)
-        answer = _answer(parts, site, comment, author_id)
-        idempotency.settle(session, parts, reservation, answer)
+        answer = _answer(parts, site, comment, author_id) if reservation is not None else None
+        if answer is not None:
+            idempotency.settle(session, parts, reservation, answer)
         if comment.state != State.PENDING.value:
             audit_policy(parts, session, comment, judged.verdict.reasons[0], comment.created_at)
-    return answer
+    return answer or _answer(parts, site, comment, author_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +215,18 @@ def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
 
     Raises ``RateLimited`` or ``NotFound``.
     """
-    with read() as session:
-        site = known_site(session, site_key)
-        limits.peek(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+    site = known_head(site_key)
+    limit = _limit(site, kind)
+    if limit not in limits.UNLIMITED:
+        with read() as session:
+            limits.peek(session, limit, _rate_key(parts, site, kind, client), parts.clock())
 
 
 def hit_rate(session: Session, parts: Parts, site: Site, kind: str, client: Client) -> None:
     """Count one request of this kind, in the caller's transaction. Raises ``RateLimited``."""
-    limits.hit(session, _limit(site, kind), _rate_key(parts, site, kind, client), parts.clock())
+    limit = _limit(site, kind)
+    if limit not in limits.UNLIMITED:
+        limits.hit(session, limit, _rate_key(parts, site, kind, client), parts.clock())
 
 
 def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client: Client) -> bool:
@@ -232,15 +240,14 @@ def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client
 
 def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
     """The origins from which a site's readers may call. Raises ``NotFound``."""
-    with read() as session:
-        return tuple(known_site(session, site_key).origins)
+    return tuple(known_head(site_key).origins)
 
 
-def _limit(site: Site, kind: str) -> str:
+def _limit(site: Site | SiteHead, kind: str) -> str:
     return str(getattr(site_settings(site.settings), f"{kind}_rate"))
 
 
-def _rate_key(parts: Parts, site: Site, kind: str, client: Client) -> bytes:
+def _rate_key(parts: Parts, site: Site | SiteHead, kind: str, client: Client) -> bytes:
     return kind.encode() + parts.vault.network_key(site.id, client.ip, parts.clock().date())
 
 
@@ -425,30 +432,14 @@ def _parent_for(session: Session, thread: Thread, parent_id: uuid.UUID | None) -
     return parent
 
 
-def _comment(
-    parts: Parts,
-    site: Site,
-    settings: SiteSettings,
-    thread: Thread,
-    parent: Comment | None,
-    author_id: uuid.UUID,
-    clean: _Clean,
-    draft: Draft,
-    judged: Judged,
-) -> Comment:
-    now = parts.clock()
+def _comment(parts: Parts, site: Site, clean: _Clean, draft: Draft, judged: Judged) -> Comment:
+    """The comment as far as it is known before it has its place and time; see ``_place``."""
     return Comment(
         id=draft.comment_id,
         site_id=site.id,
-        thread_id=thread.id,
-        parent_id=parent.id if parent else None,
-        root_id=parent.root_id if parent else draft.comment_id,
-        depth=parent.depth + 1 if parent else 0,
-        author_id=author_id,
         author_name=clean.name,
         author_url=clean.website,
         author_proven=draft.author_id is not None or clean.person_key is not None,
-        avatar=parts.vault.avatar_key(site.id, author_id.bytes),
         email_sealed=_sealed_email(parts, site, draft.comment_id, clean.email),
         email_index=parts.vault.blind_index(site.id, clean.email) if clean.email else None,
         email_domain=draft.email_domain,
@@ -457,11 +448,23 @@ def _comment(
         body=clean.body,
         body_html=clean.html,
         renderer=parts.renderer.version,
-        editable_until=now + timedelta(seconds=settings.edit_window_s),
-        created_at=now,
         version=1,
         **_judged_values(judged),
     )
+
+
+def _place(
+    parts: Parts, settings: SiteSettings, comment: Comment, thread: Thread, parent: Comment | None, author_id: uuid.UUID
+) -> None:
+    """Give a new comment its place, its author and its time, within the transaction: lists go by the time."""
+    comment.thread_id = thread.id
+    comment.parent_id = parent.id if parent else None
+    comment.root_id = parent.root_id if parent else comment.id
+    comment.depth = parent.depth + 1 if parent else 0
+    comment.author_id = author_id
+    comment.avatar = parts.vault.avatar_key(comment.site_id, author_id.bytes)
+    comment.created_at = parts.clock()
+    comment.editable_until = comment.created_at + timedelta(seconds=settings.edit_window_s)
 
 
 def _judged_values(judged: Judged) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """What readers read: the approved comments of a thread, counts, feeds. Nothing that is not public is ever read here."""
 
+import gzip
 import hashlib
-import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +18,14 @@ from moderation.domain.text import normalise_line
 from moderation.domain.times import rfc3339, rfc3339_or_none
 from moderation.errors import Invalid
 from moderation.services.cursors import read_cursor, write_cursor
+from moderation.services.kept import Kept
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import comments, threads
 from moderation.storage.comments import Shown
 from moderation.storage.db import read
 from moderation.storage.models import Site, Thread
+from moderation.storage.versions import Seen
 
 SORTS = ("oldest", "newest", "top")
 REPLIES_PER_ROOT = 50
@@ -32,17 +33,24 @@ REPLIES_PER_ROOT = 50
 
 MAX_COUNTED_THREADS = 100
 
+_PACKED = 6
+"""The level of compression: beyond it the bytes are hardly fewer, and the time is longer."""
+
 _SHAPE = "1"
 """Part of every ETag: raise it when the answer's form changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer as it goes out. ``body`` None: the caller has it already (304)."""
+    """An answer as it goes out. ``body`` None: the caller has it already (304).
+
+    ``seen``: the versions with which it stays the same; None where that is not worth keeping.
+    """
 
     etag: str
     body: bytes | None
     cache_control: str
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +81,25 @@ def list_comments(
     limit: int = 50,
     cursor: str | None = None,
     if_none_match: str | None = None,
+    packed: bool = False,
 ) -> Page:
     """The approved comments of a thread, nested. A thread in which nothing is public yet is an empty one.
+
+    ``packed``: by gzip, under an ETag of its own.
 
     The ETag is strong and changes with every change that a reader could see, and only then; a 304 costs two small
     queries. Raises ``NotFound`` for an unknown site, ``Invalid`` for a sort, limit or cursor that does not fit.
     """
     return written_list(
-        parts, site_key, thread_key, _as_json, sort=sort, limit=limit, cursor=cursor, if_none_match=if_none_match
+        parts,
+        site_key,
+        thread_key,
+        _as_packed_json if packed else _as_json,
+        form=("gzip",) if packed else (),
+        sort=sort,
+        limit=limit,
+        cursor=cursor,
+        if_none_match=if_none_match,
     )
 
 
@@ -109,18 +128,20 @@ def written_list(
         listing = _listing(site.id, thread_key, sort)
         etag = _etag(site, thread, listing, str(limit), cursor or "", *form, *([str(reply_to)] if reply_to else ()))
         cache = cache_control(parts)
+        # Else anybody could push out what is read, by names of threads that are not there, or a form for each comment.
+        is_kept = thread is not None and reply_to is None
+        seen = Seen(thread.id, site.version, thread.version) if thread is not None and is_kept else None
         if matches(if_none_match, etag):
-            return Page(etag, None, cache)
+            return Page(etag, None, cache, seen)
         known = _finished.get(etag)
         if known is not None:
-            return Page(etag, known, cache)
+            return Page(etag, known, cache, seen)
         body = _body(session, parts, site, thread, thread_key, sort, limit, cursor, listing)
         reading = _reading(session, site, thread, reply_to, body)
     finished = write(reading)
-    # Else anybody could push out what is read, with names of threads that are not there, or a form for each comment.
-    if thread is not None and reply_to is None:
+    if is_kept:
         _finished.keep(etag, finished)
-    return Page(etag, finished, cache)
+    return Page(etag, finished, cache, seen)
 
 
 def reply_form(parts: Parts, site_key: str, thread_key: str, parent_id: uuid.UUID | None) -> Reading:
@@ -133,6 +154,10 @@ def reply_form(parts: Parts, site_key: str, thread_key: str, parent_id: uuid.UUI
 
 def _as_json(reading: Reading) -> bytes:
     return orjson.dumps(reading.listed)
+
+
+def _as_packed_json(reading: Reading) -> bytes:
+    return gzip.compress(_as_json(reading), _PACKED, mtime=0)
 
 
 def _reading(
@@ -156,38 +181,6 @@ def _answered(session: Session, thread: Thread, comment_id: uuid.UUID) -> tuple[
     return comment.id, comment.author_name
 
 
-class _Finished:
-    """Finished answers by their ETags, the latest used ones, up to ``limit`` bytes; one for all threads.
-
-    An ETag names the versions of the site and the thread that an answer was made of, and it is made anew from the
-    database for each request: an answer that is no longer true is never found.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._bodies: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, etag: str) -> bytes | None:
-        """The answer, if it is still here."""
-        with self._lock:
-            body = self._bodies.get(etag)
-            if body is not None:
-                self._bodies.move_to_end(etag)
-            return body
-
-    def keep(self, etag: str, body: bytes) -> None:
-        """Keep an answer, in place of those that were not asked for the longest."""
-        with self._lock:
-            if etag in self._bodies or _cost(body) > self._limit:
-                return
-            self._bodies[etag] = body
-            self._size += _cost(body)
-            while self._size > self._limit:
-                self._size -= _cost(self._bodies.popitem(last=False)[1])
-
-
 def _cost(body: bytes) -> int:
     return len(body) + _ENTRY_BYTES
 
@@ -198,7 +191,10 @@ _ENTRY_BYTES = 300
 MAX_FINISHED_BYTES = 16 * 1024 * 1024
 """How much memory finished answers may take in one process."""
 
-_finished = _Finished(MAX_FINISHED_BYTES)
+_finished: Kept[str, bytes] = Kept(MAX_FINISHED_BYTES, _cost)
+"""Finished answers by their ETags. An ETag names the versions of the site and the thread that an answer was made of,
+and it is made anew from the database for each request: an answer that is no longer true is never found.
+"""
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

@@ -6,8 +6,8 @@ for a stale snapshot. PostgreSQL writes under READ COMMITTED by psycopg 3, decis
 SQLite; it reads under REPEATABLE READ, so that an answer made of several queries is of one moment.
 """
 
+import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +22,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from moderation.errors import Bug, StorageUnavailable
 from moderation.settings import Settings
+from moderation.storage.turns import turn
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
-
-_sqlite_writers = threading.Lock()
-"""Writers of this process queue here before they try SQLite's own lock, whose waiting is by naps and knows no order:
-among eight threads the unlucky one would wait for seconds."""
 
 _UNUSABLE = frozenset({"25006", "XX001", "XX002"})
 """SQLSTATE of PostgreSQL for a server that only reads (a standby), for damaged data and a damaged index."""
@@ -37,6 +34,9 @@ _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
 _READING = "moderation_reading"
 _FILE = "moderation_file"
+
+File = tuple[int, int] | None
+"""A file, whatever its name: device and number. None for one that is not there."""
 
 
 class Base(DeclarativeBase):
@@ -106,18 +106,18 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     name = connection.execute("PRAGMA database_list").fetchone()[2]
-    record.info[_FILE] = (name, _file_of(name))
+    record.info[_FILE] = (name, file_of(name))
 
 
 @event.listens_for(Engine, "checkout")
 def _leave_removed_file(_connection: Any, record: Any, _proxy: Any) -> None:
     """Not write to a file that was moved away or replaced: what is accepted there is lost. The pool opens it anew."""
     name, opened = record.info.get(_FILE, ("", None))
-    if opened != _file_of(name):
+    if opened != file_of(name):
         raise DisconnectionError
 
 
-def _file_of(name: str) -> tuple[int, int] | None:
+def file_of(name: str) -> File:
     """Which file has this name; None where there is none, and for a database in memory."""
     try:
         found = Path(name).stat() if name else None
@@ -179,16 +179,22 @@ def _used(session: Session, mark: str) -> Iterator[None]:
 
 @contextmanager
 def _turn(session: Session) -> Iterator[None]:
-    """On SQLite, wait for this process's other writers first."""
+    """On SQLite, wait for the other writers of this machine first."""
     if is_postgres(session):
         yield
         return
-    if not _sqlite_writers.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-        raise StorageUnavailable
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(turn(_path_of(session.get_bind()), BUSY_TIMEOUT_MS / 1000))
+        except TimeoutError as error:
+            raise StorageUnavailable from error
         yield
-    finally:
-        _sqlite_writers.release()
+
+
+def _path_of(bind: Engine | Connection) -> str:
+    """Where the database lies; empty for one in memory."""
+    name = bind.engine.url.database
+    return "" if name is None or name == ":memory:" else name
 
 
 @contextmanager

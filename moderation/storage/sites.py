@@ -1,17 +1,22 @@
 """Sites and their threads, as the set-up sees them."""
 
+import json
 import uuid
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict
+from moderation.storage.db import db
 from moderation.storage.models import Site, Thread
+from moderation.storage.quick import quick_of
 
 _BY_KEY = select(Site).where(Site.key == bindparam("of"))
+_HEAD = select(*(Site.__table__.c[name] for name in ("id", "origins", "settings")))
+_HEAD = _HEAD.where(Site.__table__.c.key == bindparam("of"))
 _HEADS = select(Site.__table__.c.id, Site.__table__.c.key, Site.__table__.c.settings).where(
     Site.__table__.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -19,6 +24,28 @@ _KEYS = select(Site.__table__.c.id, Site.__table__.c.key).where(
     Site.__table__.c.id.in_(bindparam("ids", expanding=True))
 )
 """Built once: to build a statement takes longer than to run it."""
+
+
+class SiteHead(NamedTuple):
+    """What has to be known of a site before anything else: whether it is there, who may call, and how often."""
+
+    id: uuid.UUID
+    origins: Sequence[str]
+    settings: Mapping[str, Any]
+
+
+def site_head(key: str) -> SiteHead | None:
+    """The head of the site with this key, asked for outside of any transaction."""
+    rows = quick_of(db.engine).rows(_HEAD, {"of": key})
+    if not rows:
+        return None
+    own, origins, settings = rows[0]
+    return SiteHead(own if isinstance(own, uuid.UUID) else uuid.UUID(bytes=own), _loaded(origins), _loaded(settings))
+
+
+def _loaded(value: Any) -> Any:
+    """A JSON document as the driver gives it: as text on SQLite, made into objects on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def site_by_key(session: Session, key: str) -> Site | None:

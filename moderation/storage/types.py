@@ -50,6 +50,11 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def raw_id(dialect: Dialect, value: uuid.UUID) -> Any:
+    """An id as the driver takes it, for what passes no ``Id`` on its way."""
+    return value if dialect.name == "postgresql" else value.bytes
+
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 """A JSON document."""
 

@@ -7,7 +7,7 @@ the table of contents. The order is fixed here: rate, credentials, query, body, 
 import hashlib
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Literal
 
 import flask_smorest
@@ -16,6 +16,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs import core
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
+from werkzeug.http import parse_accept_header
 
 from moderation.domain.actor import Actor
 from moderation.errors import Invalid
@@ -156,8 +157,18 @@ def idempotency() -> Idempotency | None:
 
 def if_none_match() -> str | None:
     """The ``If-None-Match`` header as it came; one of an absurd length counts as none."""
-    value = request.headers.get("If-None-Match")
+    return usual_etags(request.headers.get("If-None-Match"))
+
+
+def usual_etags(value: str | None) -> str | None:
+    """The value of an ``If-None-Match`` header, or None for one of an absurd length."""
     return value if value is None or len(value) <= MAX_ETAGS_CHARS else None
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(value: str | None) -> bool:
+    """Whether an ``Accept-Encoding`` header allows gzip (RFC 9110, 12.5.3); without one, nobody asked for it."""
+    return value is not None and bool(parse_accept_header(value)["gzip"] > 0)
 
 
 def conditional(body: bytes, content_type: str, cache_control: str) -> Response:

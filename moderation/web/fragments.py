@@ -17,7 +17,7 @@ from markupsafe import Markup
 from moderation.errors import Invalid, StorageUnavailable
 from moderation.services import threads
 from moderation.services.threads import SORTS, Page, Reading
-from moderation.web import forms, guards, schemas
+from moderation.web import forms, guards, replay, schemas
 from moderation.web.calls import Calls, if_none_match
 from moderation.web.public_api import cacheable
 from moderation.web.texts import Texts, texts
@@ -55,6 +55,7 @@ def read_thread(site: str, query: dict[str, Any]) -> Response:
     answer = cacheable(page.body, page.etag, page.cache_control, TYPE)
     if query["page"] == "1":
         guards.let_frame(answer, guards.site_origins(site))
+    replay.rests_on(page.seen)
     return answer
 
 

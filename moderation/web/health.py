@@ -4,6 +4,7 @@ import hmac
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, request
@@ -118,6 +119,18 @@ def _has_worker(session: Session) -> bool:
 
 def _count(response: Response) -> Response:
     method = request.method if request.method in _METHODS else "OTHER"
-    REQUESTS.labels(logs.route(), method, str(response.status_code)).inc()
-    LATENCY.labels(logs.route(), method).observe(logs.duration_s())
+    count(method, logs.route(), str(response.status_code), logs.duration_s())
     return response
+
+
+def count(method: str, route: str, status: str, duration_s: float) -> None:
+    """Count a request that was answered, and how long it took."""
+    requests, latency = _counters(method, route, status)
+    requests.inc()
+    latency.observe(duration_s)
+
+
+@cache
+def _counters(method: str, route: str, status: str) -> tuple[Counter, Histogram]:
+    """Looked up once; there are as many as routes, methods and states."""
+    return REQUESTS.labels(route, method, status), LATENCY.labels(route, method)

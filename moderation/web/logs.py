@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from flask import Flask, Response, g, request
 
+from moderation.logs import log_request
+
 _MAX_FRAMES = 12
 
 
@@ -42,14 +44,8 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    structlog.get_logger().info(
-        "request",
-        method=request.method if request.url_rule else "-",
-        route=route(),
-        status=response.status_code,
-        duration_ms=round(duration_s() * 1000, 1),
-        request_id=g.get("request_id", ""),
-    )
+    method = request.method if request.url_rule else "-"
+    log_request(method, route(), response.status_code, duration_s(), g.get("request_id", ""))
     return response
 
 

@@ -3,12 +3,12 @@
 import uuid
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 
 from moderation.services import proofs, submit, threads
 from moderation.services.submit import Submission
-from moderation.web import auth, guards, health, schemas
-from moderation.web.calls import Calls, conditional, idempotency, if_none_match
+from moderation.web import auth, guards, health, replay, schemas
+from moderation.web.calls import Calls, accepts_gzip, conditional, idempotency, if_none_match
 
 calls = Calls(guards.PUBLIC, "/api/v1/sites/<site:site>", "For site frontends: public, CORS by the site's own origins.")
 
@@ -39,6 +39,7 @@ def submit_comment(site: str, body: dict[str, Any]) -> Any:
 @calls.call("GET", "/comments", query=schemas.ThreadQuery, answer=schemas.CommentList, doc={"x-etag": True})
 def list_comments(site: str, query: dict[str, Any]) -> Response:
     """List the approved comments of one thread, with nested replies."""
+    packed = accepts_gzip(request.headers.get("Accept-Encoding"))
     page = threads.list_comments(
         guards.parts(),
         site,
@@ -47,8 +48,14 @@ def list_comments(site: str, query: dict[str, Any]) -> Response:
         limit=query["limit"],
         cursor=query["cursor"],
         if_none_match=if_none_match(),
+        packed=packed,
     )
-    return cacheable(page.body, page.etag, page.cache_control, "application/json")
+    answer = cacheable(page.body, page.etag, page.cache_control, "application/json")
+    answer.vary.add("Accept-Encoding")
+    if packed and page.body is not None:
+        answer.headers["Content-Encoding"] = "gzip"
+    replay.rests_on(page.seen)
+    return answer
 
 
 @calls.call("GET", "/comments/counts", query=schemas.CountsQuery, answer=schemas.Counts, doc={"x-etag": True})
@@ -152,7 +159,8 @@ def submission(body: dict[str, Any]) -> Submission:
 
 def cacheable(body: bytes | None, etag: str, cache_control: str, content_type: str) -> Response:
     """An answer with its ``ETag``; without a body, 304."""
-    answer = Response(body, status=304) if body is None else Response(body, content_type=content_type)
+    # The type also of a 304, which says nothing of it: other headers go by it.
+    answer = Response(body, status=304 if body is None else 200, content_type=content_type)
     answer.headers["ETag"] = etag
     answer.headers["Cache-Control"] = cache_control
     return answer

@@ -38,6 +38,7 @@ from moderation.web import (
     public_api,
     queue_api,
     receipts,
+    replay,
     rules_api,
     widget,
 )
@@ -82,3 +83,4 @@ def install(app: Flask) -> None:
     app.register_blueprint(console.console)
     if parts.settings.demo:
         app.register_blueprint(demo_views.blueprint(parts.settings.home, parts.settings.public_url))
+    replay.install(app)

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
 from moderation.services import desk, moderate, threads
+from moderation.services.kept import Kept
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
-from moderation.services.threads import _Finished
 from moderation.storage.db import db, read
 from moderation.storage.models import Author, Comment, Thread
 
@@ -105,7 +105,7 @@ def test_list_comments_sorted_otherwise_is_another_answer(
 
 
 def test_keep_finished_answers_beyond_the_limit_drops_the_longest_unused() -> None:
-    finished = _Finished(3_000)
+    finished: Kept[str, bytes] = Kept(2_500, len)
     for name in ("one", "two"):
         finished.keep(name, bytes(1_000))
     assert finished.get("one") is not None
