@@ -264,6 +264,7 @@ def _raid(
     turns = iter(range(10**6))
 
     def look() -> None:
+        browser.connection.close()  # the server may have done so in between
         pages.append((time.monotonic(), browser.get("/console/?site=news&sort=safest")[1]))
 
     def speak() -> None:

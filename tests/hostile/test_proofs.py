@@ -19,6 +19,9 @@ from moderation.storage import upkeep
 from moderation.storage.db import read, write
 from moderation.storage.models import IdempotencyKey
 
+on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+"""Where the database does not matter."""
+
 SIGNED = f"a.{'b' * 43}"
 ADDRESS = "/api/v1/sites/news/challenge"
 
@@ -129,6 +132,7 @@ def test_refused_comment_or_repeat_uses_no_proof_up(parts: Parts, asking: None) 
     assert said(parts, first) == ""
 
 
+@on_sqlite
 def test_known_reader_needs_no_proof(parts: Parts, asking: None, clock: Any) -> None:
     known = post(parts, proof_for(parts))
     clock.move(hours=25)
@@ -136,6 +140,7 @@ def test_known_reader_needs_no_proof(parts: Parts, asking: None, clock: Any) -> 
     assert (made["state"], said(parts, made)) == ("approved", "")
 
 
+@on_sqlite
 def test_used_proof_is_forgotten_with_its_challenge(parts: Parts, asking: None, clock: Any) -> None:
     post(parts, proof_for(parts))
     clock.move(minutes=31)
@@ -145,6 +150,7 @@ def test_used_proof_is_forgotten_with_its_challenge(parts: Parts, asking: None, 
         assert session.scalar(sa.select(sa.func.count()).select_from(IdempotencyKey)) == 0
 
 
+@on_sqlite
 def test_proof_for_raids_is_asked_for_in_a_raid_alone(parts: Parts, people: Any) -> None:
     sites.change_site(parts, CLI, "news", settings={"proof_of_work": "raid", "policy": "auto"})
     nothing = {"challenge": None, "bits": None, "expires_at": None}
@@ -158,6 +164,7 @@ def test_proof_for_raids_is_asked_for_in_a_raid_alone(parts: Parts, people: Any)
     assert "Came without" in said(parts, post(parts, None, "Another."))
 
 
+@on_sqlite
 def test_challenge_by_http_is_for_the_site_and_kept_by_nobody(parts: Parts, asking: None, client: Any) -> None:
     answer = client.get(ADDRESS, headers={"Origin": "https://news.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "https://news.example"
@@ -172,6 +179,7 @@ def test_challenge_by_http_is_for_the_site_and_kept_by_nobody(parts: Parts, aski
     assert "proof" not in client.get("/api/v1/sites/other/comments?thread=a").get_json()
 
 
+@on_sqlite
 @pytest.mark.parametrize("proof", ["", "x", "a" * 300, "é" * 99, "." * 300, None])
 def test_proof_by_http_of_any_text_is_taken(client: Any, asking: None, people: Any, proof: Any) -> None:
     body = {"thread": {"key": "a"}, "author": {"name": "Ana"}, "body": "A remark.", "context": {"proof": proof}}
@@ -179,6 +187,7 @@ def test_proof_by_http_of_any_text_is_taken(client: Any, asking: None, people: A
     assert (answer.status_code, answer.get_json()["state"]) == (202, "pending")
 
 
+@on_sqlite
 @pytest.mark.parametrize("proof", [7, ["x"], {}, True, "a" * 301, "a\nb"])
 def test_proof_by_http_of_another_type_is_named(client: Any, asking: None, people: Any, proof: Any) -> None:
     body = {"thread": {"key": "a"}, "author": {"name": "Ana"}, "body": "A remark.", "context": {"proof": proof}}
@@ -187,6 +196,7 @@ def test_proof_by_http_of_another_type_is_named(client: Any, asking: None, peopl
     assert "context.proof" in answer.get_json()["errors"]
 
 
+@on_sqlite
 def test_plain_form_without_script_is_taken_and_waits(client: Any, parts: Parts, asking: None) -> None:
     form = {"author": "Ana", "comment": "A calm remark.", "thread": "a"}
     answer = client.post("/sites/news/reply", data=form)
