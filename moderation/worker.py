@@ -327,21 +327,38 @@ class _Asking(threading.Thread):
             self._done.put(None)
 
 
-class _Mailing(threading.Thread):
-    """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
+class _Loop(threading.Thread):
+    """A loop beside the worker's: it does what is due, then waits for as long as ``_step`` says."""
 
     def __init__(self, app: Flask, stop: threading.Event) -> None:
-        super().__init__(name="mailing", daemon=True)
+        super().__init__(name=type(self).__name__.strip("_").lower(), daemon=True)
         self._app = app
         self._stop_asked = stop
         self._parts: Parts = app.extensions["moderation"]
         self._failures = 0
 
     def run(self) -> None:
-        """Send until the worker is to stop. Never raises."""
+        """Go on until the worker is to stop. Never raises."""
         with self._app.app_context():
             while not self._stop_asked.is_set():
                 self._sleep(self._step())
+
+    def _step(self) -> float:
+        """Do what is due; returns how long to wait, in seconds."""
+        raise NotImplementedError
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, POLL_S))
+
+    def _back_off_s(self) -> float:
+        self._failures += 1
+        return BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+
+
+class _Mailing(_Loop):
+    """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
 
     def _step(self) -> float:
         """Send what is due; returns how long to wait, in seconds."""
@@ -350,8 +367,7 @@ class _Mailing(threading.Thread):
             leased = mailing.lease_due(self._parts)
             is_there = mailing.carry_out(self._parts, leased, self._stop_asked.is_set)
         except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; leases end by themselves)
-            self._failures += 1
-            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            wait_s = self._back_off_s()
             _log.error("mail not sent", error=type(error).__name__, wait_s=wait_s)
             return wait_s
         self._failures = 0
@@ -359,37 +375,17 @@ class _Mailing(threading.Thread):
             return mailing.REST_S
         return 0.0 if leased else MAIL_POLL_S
 
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
-            time.sleep(min(left_s, POLL_S))
 
-
-class _Retaining(threading.Thread):
+class _Retaining(_Loop):
     """The loop that lets go what sites keep for some days only. It may have much to do, and delays nothing else."""
-
-    def __init__(self, app: Flask, stop: threading.Event) -> None:
-        super().__init__(name="retaining", daemon=True)
-        self._app = app
-        self._stop_asked = stop
-        self._parts: Parts = app.extensions["moderation"]
-
-    def run(self) -> None:
-        """Let go what is over until the worker is to stop. Never raises."""
-        with self._app.app_context():
-            while not self._stop_asked.is_set():
-                self._sleep(self._step())
 
     def _step(self) -> float:
         """Let go what is over; returns how long to wait, in seconds."""
         try:
             retention.retain(self._parts, WORKER, stopped=self._stop_asked.is_set)
-        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; what is left goes the next time)
-            _log.error("not retained", error=type(error).__name__, wait_s=BACK_OFF_S[-1])
-            return BACK_OFF_S[-1]
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; the next run takes what is left)
+            wait_s = self._back_off_s()
+            _log.error("not let go", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
         return TIDY_S
-
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
-            time.sleep(min(left_s, POLL_S))

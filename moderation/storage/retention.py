@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, func, literal, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import WAITING
@@ -49,7 +49,8 @@ def ids_past(session: Session, past: Past, limit: int, after: tuple[datetime, uu
     """``(created_at, id)`` of up to ``limit`` of them, oldest first, after a place. Along the index of their kind."""
     query = select(Comment.created_at, Comment.id).where(*_conditions(past)).order_by(Comment.created_at, Comment.id)
     if after is not None:
-        query = query.where(tuple_(Comment.created_at, Comment.id) > tuple_(*after))
+        place = tuple_(literal(after[0], Comment.created_at.type), literal(after[1], Comment.id.type))
+        query = query.where(tuple_(Comment.created_at, Comment.id) > place)
     return session.execute(query.limit(limit)).all()
 
 

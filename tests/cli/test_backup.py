@@ -1,7 +1,9 @@
 """A backup is of one moment while others write, says what it needs, and is put back whole and checked or not at all."""
 
+import base64
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import threading
@@ -14,11 +16,14 @@ import sqlalchemy as sa
 from alembic import command
 from flask import Flask
 
+from moderation.adapters.vault import Vault
 from moderation.app import create_app
 from moderation.domain.actor import CLI
+from moderation.errors import Conflict, SettingsError
 from moderation.services import backup, privacy, sites
+from moderation.services.parts import utc_now
 from moderation.settings import read_settings
-from moderation.storage import schema
+from moderation.storage import audit, schema
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Heartbeat
 from tests.conftest import dispose, submission_json
@@ -92,6 +97,13 @@ def bodies() -> list[str]:
         return sorted(session.scalars(sa.select(Comment.body)))
 
 
+def refusal(folder: Path, *, replace: bool = False) -> str:
+    """The words with which a backup is not put back."""
+    with pytest.raises((Conflict, SettingsError)) as caught:
+        backup.restore(read_settings(), folder, utc_now(), replace=replace)
+    return str(caught.value)
+
+
 def modes(folder: Path) -> set[str]:
     return {oct(path.stat().st_mode & 0o777) for path in folder.rglob("*") if path.is_file()}
 
@@ -149,22 +161,22 @@ def test_restore_over_content_is_refused_unless_told_and_erases_again_what_was_e
     serving: Flask, kind: str, home: Path, tmp_path: Path, run: Run, run_json: Run
 ) -> None:
     parts, folder = serving.extensions["moderation"], tmp_path / "copy"
-    run("backup", str(folder))
+    backup.make(parts, folder)
     privacy.erase_person(parts, CLI, "news", "a0@example.org")
     sites.change_site(parts, CLI, "news", settings={"erase_texts": False})
     privacy.erase_person(parts, CLI, "news", "a1@example.org")
     comment(serving, 9)
-    assert "content" in run("restore", str(folder), status=1).stderr
+    assert "content" in refusal(folder)
     with write() as session:
         session.add(Heartbeat(worker="here:1:2", at=parts.clock()))
-    assert "running" in run("restore", str(folder), "--replace", status=1).stderr
+    assert "running" in refusal(folder, replace=True)
     with write() as session:
         session.execute(sa.delete(Heartbeat))
     assert "Remark number 9." in bodies()
     if kind == "sqlite":
         with read() as session:
             session.connection()
-            assert "open" in run("restore", str(folder), "--replace", status=1).stderr
+            assert "open" in refusal(folder, replace=True)
     dispose(serving)
     done = run_json("restore", str(folder), "--replace")
     assert (done["comments"], done["erased"], done["erased_again"]) == (3, 2, 2)
@@ -175,33 +187,31 @@ def test_restore_over_content_is_refused_unless_told_and_erases_again_what_was_e
     assert (kept["Remark number 1."].email_sealed, kept[""].state) == (None, "deleted")
     assert kept["Remark number 2."].email_sealed
     assert not (home / "erased-since.json").exists()
-    run("audit", "verify")
 
 
 @both
 def test_restore_of_an_older_schema_over_a_newer_one_brings_it_to_this_version(
-    serving: Flask, kind: str, home: Path, tmp_path: Path, run: Run, run_json: Run
+    serving: Flask, kind: str, home: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
     engine = serving.extensions["sqlalchemy"].engine
     with engine.connect() as connection, connection.begin():
         command.downgrade(schema._config(connection), "0011")
     dispose(serving)
-    assert "moderation db upgrade" in run("backup", str(folder), status=1).stderr
     backup.make(serving.extensions["moderation"], folder)
-    run("db", "upgrade")
-    run("audit", "verify")
+    schema.upgrade(engine, Vault(read_settings()).audit_key)
     dispose(serving)
-    assert run_json("restore", str(folder), "--replace")["comments"] == 3
-    run("db", "check")
-    run("audit", "verify")
+    assert backup.restore(read_settings(), folder, utc_now(), replace=True)["comments"] == 3
+    with read() as session:
+        assert schema.is_current(session)
+        assert audit.verify(session, Vault(read_settings()).audit_key) == []
 
 
 def test_list_of_what_was_erased_is_kept_apart_and_applied_to_an_older_backup(
     serving: Flask, home: Path, tmp_path: Path, run: Run, run_json: Run
 ) -> None:
     folder, listed = tmp_path / "copy", tmp_path / "erased.json"
-    run("backup", str(folder))
+    backup.make(serving.extensions["moderation"], folder)
     privacy.erase_person(serving.extensions["moderation"], CLI, "news", "a0@example.org")
     listed.write_text(run("privacy", "erased").stdout)
     assert [set(one) for one in json.loads(listed.read_text())] == [{"site", "comment", "deleted"}]
@@ -209,13 +219,13 @@ def test_list_of_what_was_erased_is_kept_apart_and_applied_to_an_older_backup(
     (home / "moderation.db").unlink()
     for ending in ("-wal", "-shm"):
         (home / f"moderation.db{ending}").unlink(missing_ok=True)
-    run("restore", str(folder))
-    assert "a0" not in listed.read_text()
+    backup.restore(read_settings(), folder, utc_now())
     assert run_json("privacy", "erase-again", str(listed)) == {"erased": 1}
-    assert run_json("privacy", "erase-again", str(listed)) == {"erased": 0}
+    assert backup.erase_again(serving.extensions["moderation"], listed) == 0
     assert bodies() == ["", "Remark number 1.", "Remark number 2."]
     listed.write_text('{"site": 1}')
-    run("privacy", "erase-again", str(listed), status=1)
+    with pytest.raises(SettingsError):
+        backup.erase_again(serving.extensions["moderation"], listed)
 
 
 def test_backup_with_keys_says_so_and_is_all_that_another_machine_needs(
@@ -228,33 +238,33 @@ def test_backup_with_keys_says_so_and_is_all_that_another_machine_needs(
     monkeypatch.setenv("MODERATION_HOME", str(new_home))
     run("restore", str(folder))
     assert modes(new_home) == {"0o600"}
-    run("check", "--no-worker")
     assert "Remark number 2." in run("privacy", "export", "a2@example.org", "--site", "news").stdout
 
 
-@pytest.mark.parametrize("name", ["encryption_keys", "index_key", "secret_key"])
 def test_restore_names_the_keys_that_it_needs(
-    serving: Flask, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, name: str
+    serving: Flask, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     folder, new_home = tmp_path / "copy", tmp_path / "other-home"
     assert "index key" in run("backup", str(folder)).stderr
     monkeypatch.setenv("MODERATION_HOME", str(new_home))
     assert "MODERATION_SECRET_KEY" in run("restore", str(folder), status=1).stderr
-    run("init")
-    (new_home / "moderation.db").unlink()
-    for other in {"encryption_keys", "index_key", "secret_key"} - {name}:
-        shutil.copy(home / "keys" / other, new_home / "keys" / other)
-    wanted = {"encryption_keys": "encryption key k1", "index_key": "index key", "secret_key": "secret key"}
-    assert wanted[name] in run("restore", str(folder), status=1).stderr
+    shutil.copytree(home / "keys", new_home / "keys")
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    for name, new in (("encryption_keys", f"k1:{key}"), ("index_key", key), ("secret_key", key)):
+        kept = (new_home / "keys" / name).read_text()
+        (new_home / "keys" / name).write_text(new)
+        assert name.replace("_", " ").removesuffix("s") in refusal(folder)
+        (new_home / "keys" / name).write_text(kept)
     assert not (new_home / "moderation.db").exists()
 
 
 def test_restore_of_a_backup_that_was_damaged_or_changed_changes_nothing(
-    serving: Flask, home: Path, tmp_path: Path, run: Run
+    serving: Flask, home: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    run("backup", str(folder))
-    assert "already" in run("backup", str(folder), status=1).stderr
+    backup.make(serving.extensions["moderation"], folder)
+    with pytest.raises(Conflict):
+        backup.make(serving.extensions["moderation"], folder)
     dispose(serving)
     before = (home / "moderation.db").read_bytes()
     database, manifest = folder / "moderation.db", folder / "manifest.json"
@@ -263,7 +273,7 @@ def test_restore_of_a_backup_that_was_damaged_or_changed_changes_nothing(
     def refused(*, data: bytes = whole, **changes: Any) -> str:
         database.write_bytes(data)
         manifest.write_text(json.dumps({**told, **changes}))
-        said = str(run("restore", str(folder), "--replace", status=1).stderr)
+        said = refusal(folder, replace=True)
         assert (home / "moderation.db").read_bytes() == before
         assert list(home.glob("*restoring*")) == []
         return said
@@ -273,36 +283,38 @@ def test_restore_of_a_backup_that_was_damaged_or_changed_changes_nothing(
     assert "format 9" in refused(format=9)
     assert "postgresql" in refused(database="postgresql")
     manifest.unlink()
-    assert "no backup" in run("restore", str(folder), status=1).stderr
+    assert "no backup" in refusal(folder)
 
 
-def test_restore_finds_an_audit_log_that_does_not_hold(serving: Flask, home: Path, tmp_path: Path, run: Run) -> None:
+def test_restore_finds_an_audit_log_that_does_not_hold(serving: Flask, home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     with write() as session:
         session.execute(sa.update(AuditLine).values(actor_name="Somebody else"))
-    run("backup", str(folder))
+    backup.make(serving.extensions["moderation"], folder)
     dispose(serving)
     before = (home / "moderation.db").read_bytes()
-    assert "The line was changed" in run("restore", str(folder), "--replace", status=1).stderr
+    assert "The line was changed" in refusal(folder, replace=True)
     assert (home / "moderation.db").read_bytes() == before
 
 
-def test_backup_that_was_killed_leaves_nothing_in_the_way(serving: Flask, tmp_path: Path, run: Run) -> None:
+def test_backup_that_was_killed_leaves_nothing_in_the_way(serving: Flask, tmp_path: Path) -> None:
+    parts = serving.extensions["moderation"]
     part = tmp_path / "copy.part"
     part.mkdir()
     (part / "moderation.db").write_bytes(b"half")
-    run("backup", str(tmp_path / "copy"))
+    backup.make(parts, tmp_path / "copy")
     assert not part.exists()
     (tmp_path / "next.part").mkdir()
     (tmp_path / "next.part" / "holiday.jpg").write_bytes(b"somebody else's")
-    run("backup", str(tmp_path / "next"), status=1)
+    with pytest.raises(OSError, match="not empty"):
+        backup.make(parts, tmp_path / "next")
     assert (tmp_path / "next.part" / "holiday.jpg").exists()
 
 
-def test_backup_holds_nothing_of_what_was_deleted(serving: Flask, tmp_path: Path, run: Run) -> None:
+def test_backup_holds_nothing_of_what_was_deleted(serving: Flask, tmp_path: Path) -> None:
     """A copy of the file's pages would: deleted rows stay in free pages until these are used again."""
     privacy.erase_person(serving.extensions["moderation"], CLI, "news", "a1@example.org")
-    run("backup", str(tmp_path / "copy"))
+    backup.make(serving.extensions["moderation"], tmp_path / "copy")
     data = (tmp_path / "copy" / "moderation.db").read_bytes()
     assert b"Remark number 2." in data
     assert b"Remark number 1." not in data

@@ -24,7 +24,7 @@ from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Heartbeat, Subscription
 from tests.conftest import dispose, submission_json
 
-VALUES = 1_500
+VALUES = 1_000
 
 
 @pytest.fixture

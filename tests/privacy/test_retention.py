@@ -188,6 +188,19 @@ def test_run_goes_on_where_it_was_killed_and_counts_once(
     assert {(line.actor_name, line.object_id) for line in lines} == {("worker", "news")}
 
 
+def test_run_goes_once_along_comments_of_the_same_moment_that_stay(
+    parts: Parts, submit: Any, keep: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    keep(networks=1)
+    made = sorted(uuid.UUID(submit(f"Remark number {number} of them.")["id"]) for number in range(5))
+    clock.move(days=2)
+    seen: list[uuid.UUID] = []
+    monkeypatch.setattr(retention, "_let_go", lambda _parts, _past, ids: seen.extend(ids) or 0)
+    retention.retain(parts, WORKER, stopped=lambda: len(seen) > 9)
+    assert seen == made
+
+
 def test_run_leaves_alone_what_changed_between_finding_and_locking(
     parts: Parts, submit: Any, decide: Any, keep: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
