@@ -286,6 +286,19 @@ def decide(client: FlaskClient, people: People) -> Callable[..., Any]:
     return post
 
 
+def enqueue_event(parts: Parts, people: People, count: int = 1) -> None:
+    """Put an event on its way to the endpoints of the site ``news``, or some."""
+    from moderation.domain import webhook
+    from moderation.storage import outbox
+    from moderation.storage.db import write
+
+    now = parts.clock()
+    bodies = [webhook.payload("comment.approved", now, {"n": number}) for number in range(count)]
+    told = [outbox.Told(None, "comment.approved", body) for body in bodies]
+    with write() as session:
+        outbox.enqueue_all(session, site_id=people.site_id, told=told, now=now)
+
+
 def child(app: Flask, act: Callable[[], object]) -> int:
     """A process of its own that does something with the application, and is ended by SIGKILL when it has done it.
 

@@ -85,7 +85,7 @@ def engine_options(settings: Settings, *, may_create: bool = False) -> dict[str,
 @event.listens_for(Engine, "do_connect")
 def _open_sqlite(dialect: Any, _record: Any, args: Any, options: Any) -> Any:
     """Open the file that is there, for ``engine_options``; else a new and empty one would stand in for it."""
-    if dialect.name != "sqlite" or not options.get("uri"):
+    if dialect.name != "sqlite" or not options.get("uri") or args[0].startswith((":", "file:")):
         return None
     return sqlite3.connect(f"{Path(args[0]).absolute().as_uri()}?mode=rw", **options)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, literal_column, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from moderation.domain.times import SKEW
@@ -48,15 +48,16 @@ def mend_times(session: Session, now: datetime) -> None:
     """Let nothing wait for a time that a clock named which ran ahead, and was set back since.
 
     Leases and claims of that time end, and what was written then and never tried is due. What is put off by a schedule
-    is left alone. Reads only where there is nothing of the kind.
+    is left alone.
     """
     session.execute(delete(Heartbeat).where(Heartbeat.at > now + LONGEST_LEASE))
     free = {"lease_token": None, "leased_until": None}
     for table in (Delivery, Scoring, Mail):
-        leased = (table.lease_token.is_not(None), table.leased_until > now + LONGEST_LEASE)
+        is_pending = table.state == literal_column("'pending'")  # written out, for the partial indexes
+        leased = (is_pending, table.lease_token.is_not(None), table.leased_until > now + LONGEST_LEASE)
         _change(session, table, leased, free)
-        untried = (table.state == outbox.PENDING, table.attempts == 0, table.due_at > now + SKEW)
-        _change(session, table, (*untried, table.created_at > now + SKEW), {"due_at": now})
+        untried = (is_pending, table.due_at > now + SKEW, table.attempts == 0, table.created_at > now + SKEW)
+        _change(session, table, untried, {"due_at": now})
     claimed = (Comment.claimed_by.is_not(None), Comment.claimed_until > now + LONGEST_CLAIM)
     _change(session, Comment, claimed, {"claimed_by": None, "claimed_name": None, "claimed_until": None})
 

@@ -7,25 +7,36 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from moderation.domain import webhook
 from moderation.domain.actor import CLI
 from moderation.errors import RateLimited
 from moderation.services import accounts, deliver, submit
 from moderation.services.parts import Parts
-from moderation.storage import audit, limits, mails, models, outbox, scorings, upkeep
-from moderation.storage.db import new_id, read, write
-from tests.conftest import submission_json
+from moderation.storage import audit, limits, mails, models, scorings, upkeep
+from moderation.storage.db import db, new_id, read, write
+from tests.conftest import enqueue_event, submission_json
 from tests.faults.conftest import COMMENTS, PAGE, Site, make_site
 
 
-def tell(parts: Parts, people: Any) -> None:
-    """Let something happen that a webhook tells of."""
-    now = parts.clock()
-    body = webhook.payload("comment.approved", now, {})
-    with write() as session:
-        outbox.enqueue(
-            session, site_id=people.site_id, comment_id=None, event_type="comment.approved", payload=body, now=now
-        )
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_mending_of_times_scans_no_table_that_grows(parts: Parts, people: Any) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, values))
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        with write() as session:
+            upkeep.mend_times(session, parts.clock())
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    with db.engine.connect() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in seen]
+    steps = [row[3] for plan in plans for row in plan]
+    assert len(steps) == 7
+    for table in ("deliveries", "mails", "comments"):
+        assert all("INDEX" in step for step in steps if table in step), steps
 
 
 @pytest.mark.parametrize("back", [{"hours": -1}, {"days": -1}])
@@ -33,7 +44,7 @@ def test_lease_of_a_killed_worker_is_free_soon_after_the_clock_went_back(
     parts: Parts, people: Any, clock: Any, back: dict[str, float]
 ) -> None:
     deliver.add_endpoint(parts, CLI, "news", "http://127.0.0.1:9/hook")
-    tell(parts, people)
+    enqueue_event(parts, people)
     assert len(deliver.lease_runs(parts, limit=9)) == 1
     clock.move(**back)
     assert deliver.lease_runs(parts, limit=9) == []
@@ -44,7 +55,7 @@ def test_lease_of_a_killed_worker_is_free_soon_after_the_clock_went_back(
 
 def test_lease_that_stands_is_left_to_its_worker_when_times_are_mended(parts: Parts, people: Any, clock: Any) -> None:
     deliver.add_endpoint(parts, CLI, "news", "http://127.0.0.1:9/hook")
-    tell(parts, people)
+    enqueue_event(parts, people)
     (run,) = deliver.lease_runs(parts, limit=9)
     with write() as session:
         upkeep.mend_times(session, clock())
@@ -56,7 +67,7 @@ def test_lease_that_stands_is_left_to_its_worker_when_times_are_mended(parts: Pa
 def test_event_from_a_day_ahead_goes_out_soon_after_the_clock_went_back(parts: Parts, people: Any, clock: Any) -> None:
     deliver.add_endpoint(parts, CLI, "news", "http://127.0.0.1:9/hook")
     clock.move(days=1)
-    tell(parts, people)
+    enqueue_event(parts, people)
     clock.move(days=-1)
     assert deliver.lease_runs(parts, limit=9) == []
     with write() as session:
@@ -68,7 +79,7 @@ def test_try_that_is_put_off_by_the_schedule_stays_put_off_when_times_are_mended
     parts: Parts, people: Any, clock: Any
 ) -> None:
     deliver.add_endpoint(parts, CLI, "news", "http://127.0.0.1:9/hook")
-    tell(parts, people)
+    enqueue_event(parts, people)
     for _ in range(4):
         clock.move(hours=3)
         assert deliver.deliver_due(parts) == 1

@@ -17,13 +17,12 @@ from sqlalchemy.orm import Session
 
 from moderation import worker
 from moderation.adapters import safe_http
-from moderation.domain import webhook
 from moderation.domain.actor import CLI
 from moderation.services import deliver
 from moderation.services.parts import Parts
 from moderation.storage import models, outbox
 from moderation.storage.db import read, write
-from tests.conftest import child, reap
+from tests.conftest import child, enqueue_event, reap
 
 EVENTS = 3
 LEASE_S = 60
@@ -76,13 +75,7 @@ def receiver(_receiver: Receiver) -> Receiver:
 def endpoint_id(parts: Parts, people: Any, receiver: Receiver) -> uuid.UUID:
     """An endpoint with three events on their way to it."""
     found: uuid.UUID = deliver.add_endpoint(parts, CLI, "news", receiver.url)["id"]
-    now = parts.clock()
-    told = [
-        outbox.Told(None, "comment.approved", webhook.payload("comment.approved", now, {"n": number}))
-        for number in range(EVENTS)
-    ]
-    with write() as session:
-        outbox.enqueue_all(session, site_id=people.site_id, told=told, now=now)
+    enqueue_event(parts, people, EVENTS)
     return found
 
 

@@ -23,9 +23,9 @@ from moderation.domain.actor import CLI
 from moderation.errors import OutboundFailed
 from moderation.services import deliver
 from moderation.services.parts import Parts
-from moderation.storage import outbox
 from moderation.storage.db import read, write
 from moderation.storage.models import Delivery, Endpoint
+from tests.conftest import enqueue_event
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
@@ -222,15 +222,6 @@ def endpoint_id(parts: Parts, people: Any, raw: Raw) -> uuid.UUID:
     return found
 
 
-def happen(parts: Parts, people: Any) -> None:
-    now = parts.clock()
-    body = webhook.payload("comment.approved", now, {})
-    with write() as session:
-        outbox.enqueue(
-            session, site_id=people.site_id, comment_id=None, event_type="comment.approved", payload=body, now=now
-        )
-
-
 DAY_S = 86_400
 ASKED: dict[str, tuple[bytes, float]] = {
     # the header, and the longest wait that it may come to; the shortest is the schedule's 5 s
@@ -262,7 +253,7 @@ def test_receiver_that_asks_for_any_wait_gets_one_of_seconds_to_a_day(
     for name, (header, longest_s) in ASKED.items():
         with write() as session:
             session.execute(sa.delete(Delivery))
-        happen(parts, people)
+        enqueue_event(parts, people)
         raw.says(b"HTTP/1.1 503 Busy\r\n" + header + b"\r\nContent-Length: 0\r\n\r\n")
         assert deliver.deliver_due(parts) == 1, name
         with read() as session:
@@ -278,7 +269,7 @@ def test_receiver_that_always_asks_for_time_uses_up_its_tries_and_no_more(
     parts: Parts, people: Any, endpoint_id: uuid.UUID, raw: Raw, clock: Any
 ) -> None:
     """Neither can it have us ask without end, by short waits, nor keep an event for years, by long ones."""
-    happen(parts, people)
+    enqueue_event(parts, people)
     for tries in range(len(webhook.SCHEDULE_S)):
         long = format_datetime(clock() + timedelta(days=4_000), usegmt=True)
         asked = "1" if tries % 2 else long
@@ -305,7 +296,7 @@ def test_receiver_that_leads_inside_is_not_followed_and_the_event_stays(
         raw.says(
             f"HTTP/1.1 {status} Go\r\nLocation: {to}\r\nRefresh: 0; url={to}\r\nContent-Length: 0\r\n\r\n".encode()
         )
-        happen(parts, people)
+        enqueue_event(parts, people)
         assert deliver.deliver_due(parts) == 1
         with pytest.raises(BlockingIOError):
             inside.accept()
@@ -321,8 +312,7 @@ def test_try_that_breaks_in_a_way_nobody_foresaw_is_a_failed_one_and_holds_up_no
 ) -> None:
     """Else its lease would end, and the same run break again, for ever."""
     raw.says(b"HTTP/1.1 204 No Content\r\n\r\n")
-    for _ in range(3):
-        happen(parts, people)
+    enqueue_event(parts, people, 3)
     real, calls = parts.sender.post, []
 
     def breaking(*args: Any, **more: Any) -> Answer:
