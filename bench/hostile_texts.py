@@ -201,7 +201,7 @@ class Ways:
         return status
 
     def akismet(self, text: str) -> int:
-        """Have it checked by Akismet's protocol, as text and as the name, by a client that escapes little."""
+        """Have it checked by Akismet's protocol, as text and as address, by a client that escapes what it must."""
         raw = _bytes_of(text, RAW).replace(b"%", b"%25").replace(b"&", b"%26").replace(b"+", b"%2B")[:RAW]
         form = f"api_key={self.key}&blog=https://news.example&user_ip=203.0.113.9".encode()
         form += b"&comment_author_email=" + raw[: RAW // 2] + b"&comment_content=" + raw[: RAW // 2]

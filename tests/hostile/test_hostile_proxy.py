@@ -3,6 +3,7 @@
 Skipped where nginx is not installed.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -134,30 +135,18 @@ def test_the_shipped_configuration_is_one_that_nginx_takes_without_a_warning(tmp
         post("/api/v1/sites/news/preview", JSON, "Content-Length: 5000", body=b'{"body": "'),
         post("/sites/news/reply", JSON, "Transfer-Encoding: chunked", body=b"5\r\nhel"),
         b"",
+        request_for("/openapi.json"),
     ],
-    ids=["in the header", "in the body", "in a chunk", "before the first byte"],
+    ids=["in the header", "in the body", "in a chunk", "before the first byte", "before reading the answer"],
 )
 def test_clients_that_stop_halfway_leave_all_others_served(proxy, begun):
     slow = [socket.create_connection(("127.0.0.1", proxy.port), timeout=30) for _ in range(HALF_OPEN)]
     try:
         for connection in slow:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
             connection.sendall(begun)
         for _ in range(2 * HALF_OPEN):
             assert proxy.get("/healthz", source="127.0.0.3")[0] == 200
-    finally:
-        for connection in slow:
-            connection.close()
-
-
-def test_clients_that_do_not_read_on_leave_all_others_served(proxy):
-    asked = request_for("/openapi.json")
-    slow = [socket.create_connection(("127.0.0.1", proxy.port), timeout=30) for _ in range(HALF_OPEN)]
-    try:
-        for connection in slow:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
-            connection.sendall(asked)
-        for _ in range(2 * HALF_OPEN):
-            assert proxy.get("/healthz", source="127.0.0.4")[0] == 200
     finally:
         for connection in slow:
             connection.close()
@@ -258,21 +247,53 @@ def _without_a_body(proxy: Proxy, length: int) -> bytes:
         return answer
 
 
-def test_an_upstream_that_is_away_is_said_so_as_a_problem_with_a_time_to_try_again(proxy, tmp_path):
-    with socket.socket() as probe, socket.socket() as nobody:
+@contextlib.contextmanager
+def another(folder: Path, live: Live, upstream: int, **changes: str) -> Iterator[Proxy]:
+    """One more nginx, by the shipped configuration with a change."""
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        nobody.bind(("127.0.0.1", 0))
-        port, upstream = probe.getsockname()[1], nobody.getsockname()[1]
-    process = subprocess.Popen([str(NGINX), "-c", str(adapted(tmp_path, port, upstream))], stdin=subprocess.DEVNULL)
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [str(NGINX), "-c", str(adapted(folder, port, upstream, **changes))], stdin=subprocess.DEVNULL
+    )
     try:
-        until(lambda: statuses(talk(port, b"\r\n")) is not None, tmp_path / "nginx.conf")
-        away = Proxy(port, tmp_path, proxy.live)
-        for path in ("/healthz", f"{LIST}x"):
-            status, head, body = away.get(path)
-            assert (status, told(head, "Retry-After"), json.loads(body)["status"]) == (503, "5", 503)
+        until(lambda: statuses(talk(port, b"\r\n")) is not None, folder / "nginx.conf")
+        yield Proxy(port, folder, live)
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def test_an_upstream_that_is_away_is_said_so_as_a_problem_with_a_time_to_try_again(live, tmp_path):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with another(tmp_path, live, nobody.getsockname()[1]) as away:
+            for path in ("/healthz", f"{LIST}x"):
+                status, head, body = away.get(path)
+                assert (status, told(head, "Retry-After"), json.loads(body)["status"]) == (503, "5", 503)
+
+
+def _previews(proxy: Proxy, *headers: list[str]) -> list[int]:
+    """The statuses of previews with these headers, of which one reader may have one an hour."""
+    path = "/api/v1/sites/news"
+    for_one = json.dumps({"settings": {"preview_rate": "1/hour"}}).encode()
+    assert statuses(proxy.send(path, for_one, JSON, proxy.live.bearer, method="PATCH")) == [200]
+    found = []
+    for given in headers:
+        found += statuses(proxy.send("/api/v1/sites/news/preview", b'{"body": "a"}', JSON, *given))
+    for_all = json.dumps({"settings": {"preview_rate": "none"}}).encode()
+    assert statuses(proxy.send(path, for_all, JSON, proxy.live.bearer, method="PATCH")) == [200]
+    return found
+
+
+def test_readers_behind_a_terminator_that_is_named_keep_their_own_address(live, tmp_path):
+    named = {
+        "# set_real_ip_from 10.0.0.5;": "set_real_ip_from 127.0.0.1;",
+        "# real_ip_header X-Forwarded-For;": "real_ip_header X-Forwarded-For;",
+    }
+    with another(tmp_path, live, live.port, **named) as proxy:
+        readers = [[f"X-Forwarded-For: 6.6.6.6, 198.51.100.{number}"] for number in (1, 2, 1)]
+        assert _previews(proxy, *readers) == [200, 200, 429]
 
 
 def test_a_list_of_words_of_four_mebibytes_passes_and_another_body_of_two_does_not(proxy):
@@ -314,23 +335,10 @@ def test_one_address_that_floods_is_slowed_and_the_others_are_not(proxy):
 
 
 def test_what_a_caller_says_of_other_proxies_is_replaced(proxy):
-    """The service counts the reader by what nginx saw: two that claim to be others share one limit."""
-    settings = json.dumps({"settings": {"preview_rate": "1/hour"}}).encode()
-    path = "/api/v1/sites/news"
-    assert statuses(proxy.send(path, settings, JSON, proxy.live.bearer, method="PATCH")) == [200]
-    found = []
-    for number in range(3):
-        claimed = f"X-Forwarded-For: 198.51.{number}.7"
-        other = [
-            f"X-Real-IP: 198.51.{number}.7",
-            f"Forwarded: for=198.51.{number}.7",
-            f"X_Forwarded_For: 10.9.{number}.1",
-        ]
-        answer = proxy.send("/api/v1/sites/news/preview", b'{"body": "a"}', JSON, claimed, *other)
-        found += statuses(answer)
-    settings = json.dumps({"settings": {"preview_rate": "none"}}).encode()
-    assert statuses(proxy.send(path, settings, JSON, proxy.live.bearer, method="PATCH")) == [200]
-    assert found == [200, 429, 429]
+    """The service counts the reader by what nginx saw: those that claim to be others share one limit."""
+    names = ("X-Forwarded-For: {0}", "X-Real-IP: {0}", "Forwarded: for={0}", "X_Forwarded_For: {0}")
+    claims = [[name.format(f"203.0.113.{number}") for name in names] for number in range(3)]
+    assert _previews(proxy, *claims) == [200, 429, 429]
 
 
 def test_no_link_of_an_author_no_query_and_no_address_is_in_the_log(proxy):
