@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from moderation.services.kept import Kept
+from moderation.domain.kept import Kept
 from moderation.services.threads import matches
 from moderation.storage.db import db
 from moderation.storage.versions import Seen, are_still
