@@ -13,6 +13,7 @@ Prints rates, processor time of the server for each request, and ratios; exit st
 """
 
 import contextlib
+import gzip
 import http.client
 import json
 import shutil
@@ -199,9 +200,11 @@ def through_nginx(nginx: str, home: Path, kind: str, bind: str, rounds: int, sec
     body = asked(bind, SMALL, {})[2]
     (home / "static").mkdir()
     (home / "static" / "list.json").write_bytes(body)
+    (home / "static" / "list.json.gz").write_bytes(gzip.compress(body, 6))
     config = (Path(__file__).parents[1] / "deploy" / "nginx.conf").read_text()
     shipped = "server {\n        listen 8080 default_server;"
-    beside = f"server {{ listen 127.0.0.1:{static}; root {home}/static; }}\n    {shipped}"
+    files = f"listen 127.0.0.1:{static}; root {home}/static; default_type application/json; gzip_static on;"
+    beside = f"server {{ {files} }}\n    {shipped}"
     for old, new in (
         (shipped, beside),
         ("listen 8080 default_server;", f"listen 127.0.0.1:{port} default_server;"),

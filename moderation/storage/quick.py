@@ -5,6 +5,7 @@ transaction of its own, so what was committed before it, by whatever process, is
 of the caller's.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -33,18 +34,25 @@ class Quick:
         ``question`` is one of the module's own, made once; ``values`` are its parameters as the driver takes them.
         """
         text, names = self._written.get(question) or self._write(question)
-        cursor = None
+        given: Any = values if self._is_postgres else [values[name] for name in names]
+        with contextlib.suppress(IndexError, self._driver_error):  # it may have died since it was used last
+            return self._asked(self._idle.pop(), text, given)
         try:
-            cursor = self._taken()
+            return self._asked(self._opened(), text, given)
+        except (self._driver_error, SQLAlchemyError) as error:
+            raise StorageUnavailable from error
+
+    def _asked(self, cursor: Any, text: str, given: Any) -> list[Any]:
+        try:
             if self._is_postgres:
-                cursor.execute(text, values, prepare=True)
+                cursor.execute(text, given, prepare=True)
             else:
-                cursor.execute(text, [values[name] for name in names])
+                cursor.execute(text, given)
             # To the end: otherwise the question would go on holding its snapshot.
             found: list[Any] = cursor.fetchall()
-        except (self._driver_error, SQLAlchemyError) as error:
-            _close(cursor)
-            raise StorageUnavailable from error
+        except BaseException:
+            cursor.connection.close()
+            raise
         self._idle.append(cursor)
         return found
 
@@ -53,12 +61,6 @@ class Quick:
         written = str(compiled), tuple(compiled.positiontup or ())
         self._written[question] = written
         return written
-
-    def _taken(self) -> Any:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._opened()
 
     def _opened(self) -> Any:
         pooled = self._engine.raw_connection()
@@ -71,12 +73,7 @@ class Quick:
 
     def _forget(self, _engine: Engine) -> None:
         while self._idle:
-            _close(self._idle.pop())
-
-
-def _close(cursor: Any) -> None:
-    if cursor is not None:
-        cursor.connection.close()
+            self._idle.pop().connection.close()
 
 
 _of_engine: WeakKeyDictionary[Engine, Quick] = WeakKeyDictionary()
