@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help run test check pictures train evaluate format lock clean
+.PHONY: help run test check pictures bench train evaluate format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ check: $(VENV)/.for-tests ## Check format, lint, types and the rule on imports.
 
 pictures: $(VENV)/.for-tests ## Take the pictures of the documentation anew, from a demo in Chromium.
 	$(BIN)/python docs/pictures/make.py
+
+bench: $(VENV)/.for-tests ## Measure reading and submitting beside bare programs, in short; writes docs/performance.md. Needs wrk.
+	$(BIN)/python bench $(ARGS)
 
 train: $(VENV)/.for-training ## Make the model again from the data sets (SHARED_DATA, default ../shared/data). A few minutes.
 	$(BIN)/python -m training.train $(ARGS)

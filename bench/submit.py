@@ -127,7 +127,7 @@ STEPS: list[tuple[str, Any, str]] = [
     ("the site's limit, before the body is read", submit, "check_rate"),
     ("JSON and schema", webargs.core.Parser, "parse"),
     ("normalise, check, render and sanitize", submit, "_cleaned"),
-    ("facts: the site", submit, "known_site"),
+    ("facts: the site", submit, "site_now"),
     ("facts: thread, author, network", submit, "_draft"),
     ("facts: the same and alike comments", judging, "_repeats"),
     ("facts: rules, the network's burst", judging, "_candidate"),
@@ -224,7 +224,7 @@ def main() -> None:
     if options.steps:
         print_steps(options)
         return
-    rounds, seconds = (3, 3) if options.short else (options.rounds, options.seconds)
+    rounds, seconds = (2, 2) if options.short else (options.rounds, options.seconds)
     finish([row for kind in options.databases.split(",") for row in measure(kind, rounds, seconds)], options.rows)
 
 

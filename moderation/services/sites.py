@@ -28,7 +28,6 @@ from moderation.storage import audit, rules, sites
 from moderation.storage import site_secrets as secrets_of
 from moderation.storage.db import read, write
 from moderation.storage.models import RULE_ACTIONS, RULE_KINDS, Rule, Site, Thread
-from moderation.storage.sites import SiteHead
 
 ALL_SITES = "*"
 """What stands for all sites where a key is asked for."""
@@ -301,12 +300,12 @@ def known_site(session: Session, site_key: str, *, for_change: bool = False) -> 
     return site
 
 
-def known_head(site_key: str) -> SiteHead:
-    """What has to be known of the site with this key before anything else. Raises ``NotFound``."""
-    head = sites.site_head(site_key)
-    if head is None:
+def site_now(site_key: str) -> Site:
+    """The same as it is at this moment, outside of any transaction; not to be changed. Raises ``NotFound``."""
+    site = sites.site_now(site_key)
+    if site is None:
         raise NotFound("site")
-    return head
+    return site
 
 
 def scope_for(session: Session, actor: Actor, site_key: str, role: Role) -> Site | None:

@@ -28,11 +28,10 @@ from moderation.services import asking, events, idempotency, learning, notices, 
 from moderation.services.idempotency import Idempotency
 from moderation.services.judging import Draft, Judged, judge, with_used_proof
 from moderation.services.parts import Parts
-from moderation.services.sites import known_head, known_site
+from moderation.services.sites import known_site, site_now
 from moderation.storage import audit, comments, decisions, limits, reactions, scorings, tallies, threads
 from moderation.storage.db import new_id, read, write
 from moderation.storage.models import Author, Comment, Site, Thread
-from moderation.storage.sites import SiteHead
 
 MAX_NAME_CHARS = 100
 MAX_KEY_CHARS = 500
@@ -111,9 +110,9 @@ def submit_comment(
     ``Forbidden`` for a closed thread, ``Unauthenticated`` for a sign-on token that does not hold, ``RateLimited``,
     ``StorageUnavailable``.
     """
+    site = site_now(site_key)
+    settings = site_settings(site.settings)
     with read() as session:
-        site = known_site(session, site_key)
-        settings = site_settings(site.settings)
         person = sign_on.signed_on(session, parts, site, settings, submission.sso)
         clean = _cleaned(parts, site, submission, settings, person)
         if submission.notify:
@@ -215,7 +214,7 @@ def check_rate(parts: Parts, site_key: str, kind: str, client: Client) -> None:
 
     Raises ``RateLimited`` or ``NotFound``.
     """
-    site = known_head(site_key)
+    site = site_now(site_key)
     limit = _limit(site, kind)
     if limit not in limits.UNLIMITED:
         with read() as session:
@@ -240,14 +239,14 @@ def _is_below_rate(session: Session, parts: Parts, site: Site, kind: str, client
 
 def site_origins(parts: Parts, site_key: str) -> tuple[str, ...]:
     """The origins from which a site's readers may call. Raises ``NotFound``."""
-    return tuple(known_head(site_key).origins)
+    return tuple(site_now(site_key).origins)
 
 
-def _limit(site: Site | SiteHead, kind: str) -> str:
+def _limit(site: Site, kind: str) -> str:
     return str(getattr(site_settings(site.settings), f"{kind}_rate"))
 
 
-def _rate_key(parts: Parts, site: Site | SiteHead, kind: str, client: Client) -> bytes:
+def _rate_key(parts: Parts, site: Site, kind: str, client: Client) -> bytes:
     return kind.encode() + parts.vault.network_key(site.id, client.ip, parts.clock().date())
 
 
@@ -340,7 +339,6 @@ def _body(parts: Parts, problems: dict[str, list[str]], raw: str, settings: Site
 
 
 def _draft(session: Session, parts: Parts, site: Site, submission: Submission, clean: _Clean, client: Client) -> Draft:
-    thread = threads.thread_of_site(session, site.id, clean.key)
     return Draft(
         comment_id=new_id(),
         body=clean.body,
@@ -349,7 +347,7 @@ def _draft(session: Session, parts: Parts, site: Site, submission: Submission, c
         author_url=clean.website,
         email_domain=email_domain(clean.email) if clean.email else None,
         author_id=_proven_author(session, parts, site, clean, submission.token),
-        thread_id=thread.id if thread else None,
+        thread_id=threads.thread_now(site.id, clean.key),
         network_key=parts.vault.network_key(site.id, client.ip, parts.clock().date()),
         ip_network=truncate_ip(client.ip),
         filled_in_ms=submission.filled_in_ms,

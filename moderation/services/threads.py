@@ -12,13 +12,13 @@ import orjson
 from sqlalchemy.orm import Session
 
 from moderation.domain.comment import State
+from moderation.domain.kept import Kept
 from moderation.domain.proof import Demand
 from moderation.domain.site import SiteSettings, site_settings
 from moderation.domain.text import normalise_line
 from moderation.domain.times import rfc3339, rfc3339_or_none
 from moderation.errors import Invalid
 from moderation.services.cursors import read_cursor, write_cursor
-from moderation.services.kept import Kept
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import comments, threads

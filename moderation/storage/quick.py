@@ -5,6 +5,7 @@ transaction of its own, so what was committed before it, by whatever process, is
 of the caller's.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -34,41 +35,46 @@ class Quick:
         ``question`` is one of the module's own, made once; ``values`` are its parameters as the driver takes them.
         """
         text, names = self._written.get(question) or self._write(question)
-        file, cursor = self._file(), None
+        given: Any = values if self._is_postgres else [values[name] for name in names]
+        file = self._file()
+        with contextlib.suppress(LookupError, self._driver_error):  # it may have died since it was used last
+            return self._asked(file, self._kept(file), text, given)
         try:
-            cursor = self._taken(file)
+            return self._asked(file, self._opened(), text, given)
+        except (self._driver_error, SQLAlchemyError) as error:
+            raise StorageUnavailable from error
+
+    def _asked(self, file: File, cursor: Any, text: str, given: Any) -> list[Any]:
+        try:
             if self._is_postgres:
-                cursor.execute(text, values, prepare=True)
+                cursor.execute(text, given, prepare=True)
             else:
-                cursor.execute(text, [values[name] for name in names])
+                cursor.execute(text, given)
             # To the end: otherwise the question would go on holding its snapshot.
             found: list[Any] = cursor.fetchall()
-        except (self._driver_error, SQLAlchemyError) as error:
-            _close(cursor)
-            raise StorageUnavailable from error
+        except BaseException:
+            cursor.connection.close()
+            raise
         self._idle.append((file, cursor))
         return found
+
+    def _file(self) -> File:
+        """Which file has the database's name: answers of one that was moved away or replaced are nobody's."""
+        return None if self._is_postgres else file_of(self._engine.url.database or "")
+
+    def _kept(self, file: File) -> Any:
+        """A cursor that is open already. Raises ``LookupError``."""
+        while True:
+            opened, cursor = self._idle.pop()
+            if opened == file:
+                return cursor
+            cursor.connection.close()
 
     def _write(self, question: Select[Any]) -> tuple[str, tuple[str, ...]]:
         compiled: Any = question.compile(dialect=self._engine.dialect)
         written = str(compiled), tuple(compiled.positiontup or ())
         self._written[question] = written
         return written
-
-    def _file(self) -> File:
-        """Which file has the database's name: answers of one that was moved away or replaced are nobody's."""
-        return None if self._is_postgres else file_of(self._engine.url.database or "")
-
-    def _taken(self, file: File) -> Any:
-        while self._idle:
-            try:
-                opened, cursor = self._idle.pop()
-            except IndexError:
-                break
-            if opened == file:
-                return cursor
-            _close(cursor)
-        return self._opened()
 
     def _opened(self) -> Any:
         pooled = self._engine.raw_connection()
@@ -81,12 +87,7 @@ class Quick:
 
     def _forget(self, _engine: Engine) -> None:
         while self._idle:
-            _close(self._idle.pop()[1])
-
-
-def _close(cursor: Any) -> None:
-    if cursor is not None:
-        cursor.connection.close()
+            self._idle.pop()[1].connection.close()
 
 
 _of_engine: WeakKeyDictionary[Engine, Quick] = WeakKeyDictionary()

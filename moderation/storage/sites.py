@@ -1,22 +1,22 @@
 """Sites and their threads, as the set-up sees them."""
 
-import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from moderation.domain.kept import Kept
 from moderation.errors import Conflict
-from moderation.storage.db import db
+from moderation.storage.db import db, read
 from moderation.storage.models import Site, Thread
 from moderation.storage.quick import quick_of
+from moderation.storage.types import own_id
 
 _BY_KEY = select(Site).where(Site.key == bindparam("of"))
-_HEAD = select(*(Site.__table__.c[name] for name in ("id", "origins", "settings")))
-_HEAD = _HEAD.where(Site.__table__.c.key == bindparam("of"))
+_VERSIONS = select(Site.id, Site.version, Site.learned_version).where(Site.key == bindparam("of"))
 _HEADS = select(Site.__table__.c.id, Site.__table__.c.key, Site.__table__.c.settings).where(
     Site.__table__.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -26,31 +26,34 @@ _KEYS = select(Site.__table__.c.id, Site.__table__.c.key).where(
 """Built once: to build a statement takes longer than to run it."""
 
 
-class SiteHead(NamedTuple):
-    """What has to be known of a site before anything else: whether it is there, who may call, and how often."""
-
-    id: uuid.UUID
-    origins: Sequence[str]
-    settings: Mapping[str, Any]
-
-
-def site_head(key: str) -> SiteHead | None:
-    """The head of the site with this key, asked for outside of any transaction."""
-    rows = quick_of(db.engine).rows(_HEAD, {"of": key})
-    if not rows:
-        return None
-    own, origins, settings = rows[0]
-    return SiteHead(own if isinstance(own, uuid.UUID) else uuid.UUID(bytes=own), _loaded(origins), _loaded(settings))
-
-
-def _loaded(value: Any) -> Any:
-    """A JSON document as the driver gives it: as text on SQLite, made into objects on PostgreSQL."""
-    return json.loads(value) if isinstance(value, str) else value
-
-
 def site_by_key(session: Session, key: str) -> Site | None:
     """The site with this key."""
     return session.scalar(_BY_KEY, {"of": key})
+
+
+def site_now(key: str) -> Site | None:
+    """The site with this key as it is at this moment, outside of any transaction; not to be changed.
+
+    It is kept in this process as long as its versions are those of the database, which is one small question.
+    """
+    rows = quick_of(db.engine).rows(_VERSIONS, {"of": key})
+    if not rows:
+        return None
+    own, *versions = rows[0]
+    site_id = own_id(own)
+    known = _known.get(site_id)
+    if known is None or [known.version, known.learned_version] != versions:
+        with read() as session:
+            known = site_by_key(session, key)
+            session.expunge_all()
+        if known is not None:
+            _known.keep(site_id, known)
+    return known
+
+
+MAX_KNOWN = 1_000
+_known: Kept[uuid.UUID, Site] = Kept(MAX_KNOWN, lambda _site: 1)
+"""Sites by their ids, which are never given twice."""
 
 
 def site_by_id(session: Session, site_id: uuid.UUID) -> Site | None:

@@ -10,11 +10,14 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from moderation.storage.db import is_postgres, new_id
+from moderation.storage.db import db, is_postgres, new_id
 from moderation.storage.models import Thread
+from moderation.storage.quick import quick_of
+from moderation.storage.types import own_id, raw_id
 
 _threads = cast("Table", Thread.__table__)
 _BY_KEY = select(Thread).where(Thread.site_id == bindparam("of"), Thread.key == bindparam("named"))
+_ID_BY_KEY = select(_threads.c.id).where(_threads.c.site_id == bindparam("of"), _threads.c.key == bindparam("named"))
 _NAMES = select(_threads.c.id, _threads.c.key, _threads.c.url, _threads.c.title)
 _NAMES = _NAMES.where(_threads.c.id.in_(bindparam("ids", expanding=True)))
 _LOCK = select(_threads.c.id).where(_threads.c.id.in_(bindparam("ids", expanding=True))).order_by(_threads.c.id)
@@ -38,6 +41,13 @@ def _insert(postgres: bool) -> Any:
 def thread_of_site(session: Session, site_id: uuid.UUID, key: str) -> Thread | None:
     """The thread with this key, or None."""
     return session.scalar(_BY_KEY, {"of": site_id, "named": key})
+
+
+def thread_now(site_id: uuid.UUID, key: str) -> uuid.UUID | None:
+    """The id of the thread with this key at this moment, outside of any transaction."""
+    engine = db.engine
+    rows = quick_of(engine).rows(_ID_BY_KEY, {"of": raw_id(engine.dialect, site_id), "named": key})
+    return own_id(rows[0][0]) if rows else None
 
 
 def thread_by_id(session: Session, thread_id: uuid.UUID) -> Thread | None:

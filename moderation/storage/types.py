@@ -55,6 +55,11 @@ def raw_id(dialect: Dialect, value: uuid.UUID) -> Any:
     return value if dialect.name == "postgresql" else value.bytes
 
 
+def own_id(value: Any) -> uuid.UUID:
+    """An id as the driver gives it, as one of ours."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(bytes=value)
+
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 """A JSON document."""
 

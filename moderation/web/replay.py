@@ -16,8 +16,8 @@ from typing import Any
 
 from flask import Flask, request
 
+from moderation.domain.kept import Kept
 from moderation.logs import log_request
-from moderation.services.kept import Kept
 from moderation.services.threads import matches
 from moderation.storage.db import db
 from moderation.storage.versions import Seen, are_still
@@ -27,8 +27,11 @@ from moderation.web.calls import accepts_gzip, usual_etags
 MAX_BYTES = 32 * 1024 * 1024
 """How much memory kept answers may take in one process, with what is shared with ``services.threads`` counted."""
 
-_ENTRY_BYTES = 4_000
-"""What an entry takes beside its body, about: its key and its headers."""
+_MAX_PLACE_CHARS = 3_000
+"""The longest path, query and origin together that are kept."""
+
+_ENTRY_BYTES = 6_000
+"""What an entry takes beside its body, at most: its key and its headers."""
 
 _RESTS_ON = "moderation.rests_on"
 _ID = "X-Request-Id"
@@ -138,7 +141,8 @@ class Replay:
         names = [name for name, _ in headers]
         # Else anybody could push out what is read, by the names of origins that may not read it.
         is_for_origin = place[2] is None or "Access-Control-Allow-Origin" in names
-        if status[:3] not in {"200", "304"} or not is_for_origin:
+        is_short = len(place[0]) + len(place[1]) + len(place[2] or "") <= _MAX_PLACE_CHARS
+        if status[:3] not in {"200", "304"} or not is_for_origin or not is_short:
             return
         at = names.index(_ID)
         before, after = headers[:at], headers[at + 1 :]

@@ -223,10 +223,11 @@ def test_send_again_is_for_no_origin_that_the_site_does_not_name(app: Flask, sub
     assert len(replay._kept) == kept
 
 
-def test_send_again_stops_where_the_database_does_not_answer(app: Flask, submit: Any, decide: Any) -> None:
+def test_send_again_goes_on_where_connections_were_closed(app: Flask, submit: Any, decide: Any) -> None:
     decide(submit()["id"])
     path = "/api/v1/sites/news/comments?thread=2025/07/arms-pause"
     first = app.test_client().get(path)
     for _, cursor in quick_of(app.wsgi_app._engine)._idle:  # type: ignore[attr-defined]
         cursor.connection.close()
     assert told(app.test_client().get(path)) == told(first) == told(app.test_client().get(path))
+    submit("The connections are back.")

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
+from moderation.domain.kept import Kept
 from moderation.services import desk, moderate, threads
-from moderation.services.kept import Kept
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
 from moderation.storage.db import db, read
