@@ -13,6 +13,7 @@ from moderation.services import accounts, second_factor
 from moderation.services.parts import Parts
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, RecoveryCode, SecondFactor
+from tests.hostile.test_who_may import make_passwords_quick
 
 PASSWORD = "a long enough pass phrase"
 on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -22,7 +23,8 @@ HOME, ELSEWHERE = b"h" * 16, b"e" * 16
 
 
 @pytest.fixture
-def ana(parts: Parts, people: Any) -> Any:
+def ana(parts: Parts, people: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    make_passwords_quick(monkeypatch)
     return accounts.add_moderator(parts, CLI, "Ana", PASSWORD, "moderator", "news")
 
 

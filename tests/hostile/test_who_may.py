@@ -10,12 +10,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -184,10 +184,11 @@ QUEUE: list[tuple[str, str, dict[str, str], tuple[str, ...]]] = [
 ]
 
 
-@lru_cache
-def hash_of_all() -> str:
-    """One hash for all: making one is slow on purpose."""
-    return Passwords().hash(PASSWORD)
+def make_passwords_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash at a thousandth of the cost, where passwords are not what is tested: hashing is slow on purpose."""
+    cheap = PasswordHasher(1, 8, 1)
+    monkeypatch.setattr(Passwords, "hash", lambda _self, password: cheap.hash(password))
+    monkeypatch.setattr(Passwords, "needs_rehash", lambda _self, _hash: False)
 
 
 @pytest.fixture
@@ -195,8 +196,7 @@ def world(
     app: Flask, client: FlaskClient, people: People, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> SimpleNamespace:
     """Two sites with one of each thing, and everybody's credentials."""
-    known = hash_of_all()
-    monkeypatch.setattr(Passwords, "hash", lambda _self, _password: known)
+    make_passwords_quick(monkeypatch)
     parts = app.extensions["moderation"]
     root = people.bearer("root")
     own, other = make_things(client, root, "news"), make_things(client, root, "other")

@@ -1,5 +1,7 @@
 """What a site keeps for some days only goes by itself: what nothing needs, no earlier, all of it, in small steps."""
 
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from moderation import worker
 from moderation.domain.actor import CLI, WORKER, Actor, Role
 from moderation.errors import Conflict, Forbidden
 from moderation.services import deliver, moderate, receipts, retention, sites
@@ -238,3 +241,19 @@ def test_retention_walks_an_index_of_its_own(parts: Parts, submit: Any, keep: An
     steps = plans(parts, lambda: retention.retain(parts, WORKER))
     assert any(step.startswith(f"SEARCH comments USING INDEX ix_comments_{kind} (site_id=? AND") for step in steps)
     assert not any(step.startswith("SCAN comments") or "ORDER BY" in step for step in steps)
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_worker_lets_go_by_itself(app: Flask, parts: Parts, submit: Any, keep: Any, clock: Clock) -> None:
+    made = submit()["id"]
+    keep(networks=1)
+    clock.move(days=2)
+    stop = threading.Event()
+    working = threading.Thread(target=worker.run, args=(app, stop))
+    working.start()
+    end = time.monotonic() + 60
+    while row(made).ip_network and time.monotonic() < end:
+        time.sleep(0.05)
+    stop.set()
+    working.join()
+    assert row(made).ip_network == ""
