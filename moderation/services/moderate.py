@@ -24,14 +24,15 @@ from moderation.services import events, figures, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
-from moderation.storage import audit, comments, decisions, sites, tallies, threads
-from moderation.storage.comments import QueueQuery, Surroundings
+from moderation.storage import audit, comments, decisions, queue, sites, tallies, threads
+from moderation.storage.comments import Surroundings
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Decision
+from moderation.storage.queue import QueueQuery
 
 SORTS = ("oldest", "newest", "risk")
 CLAIM_FILTERS = ("me", "others", "none", "any")
-MOST_COUNTED, MOST_COUNTED_BY_TEXT = comments.ESTIMATE_LIMIT, comments.TEXT_ESTIMATE_LIMIT
+MOST_COUNTED, MOST_COUNTED_BY_TEXT = queue.ESTIMATE_LIMIT, queue.TEXT_ESTIMATE_LIMIT
 MAX_BULK = 500
 MAX_CLAIMS = 100
 MAX_CLAIM_MINUTES = 120
@@ -76,10 +77,10 @@ def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]
         query = queue_query(session, parts, actor, asked)
         listing = f"queue:{actor.key}:{asked.state}:{asked.sort}:{asked.site}"
         place = read_cursor(parts.vault, listing, asked.cursor)
-        rows = comments.queue_page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
+        rows = queue.page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
         page = rows[: asked.limit]
         items = items_of(session, parts, page)
-        estimate = comments.queue_estimate(session, query)
+        estimate = queue.estimate(session, query)
     last = page[-1] if len(rows) > asked.limit else None
     value = None if last is None else (last.risk if asked.sort == "risk" else last.created_at)
     return {
@@ -889,7 +890,7 @@ def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> d
         asked = _sites_asked(session, actor, site_key)
         ids = list(asked) if asked is not None else sites.all_site_ids(session)
         rows = tallies.counts_by_day(session, ids, since)
-        pending = comments.queue_estimate(session, QueueQuery(sites=asked, state=State.PENDING))
+        pending = queue.estimate(session, QueueQuery(sites=asked, state=State.PENDING))
         oldest = comments.oldest_waiting(session, ids)
         latest = figures.latest(session, ids, datetime.combine(since, time.min, UTC), AGREES_FROM)
         taught = learning.figures_of(session, ids[0]) if len(ids) == 1 else None
