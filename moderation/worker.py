@@ -1,5 +1,5 @@
-"""The worker: a loop that leases deliveries, threads that send and settle; and beside it one for external scorers and
-one for mail.
+"""The worker: a loop that leases deliveries, threads that send and settle; and beside it one for external scorers, one
+for mail and one that keeps the index of texts.
 
 A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread.
 Scorers have a loop and threads of their own, so that a slow one delays no delivery; mail has a loop of its own, which
@@ -19,7 +19,7 @@ import structlog
 from flask import Flask
 
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, digests, mailing, scorings
+from moderation.services import deliver, digests, indexing, mailing, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -35,6 +35,12 @@ ASKING_THREADS = 8
 MAIL_POLL_S = 1.0
 """Longest time between a mail and its first try, while no other is being sent."""
 
+INDEX_S = 20.0
+"""Between two looks for comments that the index of texts lacks."""
+
+REINDEX_S = 300.0
+"""Longest time for which the index holds the former text of a comment that was changed or erased, about."""
+
 BEAT_S = 5.0
 TIDY_S = 600.0
 GRACE_S = 10.0
@@ -47,12 +53,13 @@ _log = structlog.get_logger("moderation.worker")
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Deliver, ask external scorers, send mail until ``stop`` is set; then finish what is being sent, for 10 s at most.
+    """Deliver, ask external scorers, send mail, index texts until ``stop`` is set; then finish what is being sent.
 
+    That takes 10 s at most.
     Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
     work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
     """
-    beside: list[threading.Thread] = [_Asking(app, stop)]
+    beside: list[threading.Thread] = [_Asking(app, stop), _Indexing(app, stop)]
     if app.extensions["moderation"].mailer is not None:
         beside.append(_Mailing(app, stop))
     for thread in beside:
@@ -289,6 +296,45 @@ class _Mailing(threading.Thread):
         if not is_there:
             return mailing.REST_S
         return 0.0 if leased else MAIL_POLL_S
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, POLL_S))
+
+
+class _Indexing(threading.Thread):
+    """The loop that takes new comments into the index of texts, and makes anew what changed."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__(name="indexing", daemon=True)
+        self._app = app
+        self._stop_asked = stop
+        self._parts: Parts = app.extensions["moderation"]
+        self._failures = 0
+        self._next_changed = time.monotonic()
+
+    def run(self) -> None:
+        """Index until the worker is to stop. Never raises."""
+        with self._app.app_context():
+            while not self._stop_asked.is_set():
+                self._sleep(self._step())
+
+    def _step(self) -> float:
+        """Index what is new, and now and then what changed; returns how long to wait, in seconds."""
+        try:
+            indexed = indexing.index_new(self._parts)
+            if not indexed and time.monotonic() >= self._next_changed:
+                indexing.index_changed(self._parts)
+                indexing.join_small(self._parts)
+                self._next_changed = time.monotonic() + REINDEX_S
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
+            self._failures += 1
+            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            _log.error("texts not indexed", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        return 0.0 if indexed else INDEX_S
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds

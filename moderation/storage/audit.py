@@ -85,23 +85,53 @@ def append(
     Call it last: on PostgreSQL the chain stays locked from here to the end of the transaction (on SQLite there is one
     writer anyway). ``data`` becomes plain JSON: what is neither text, number, truth value nor None is kept as text.
     """
+    entry = Entry(action, object_kind, object_id, reason, data)
+    append_all(session, site_id=site_id, actor=actor, entries=[entry], now=now, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a line tells, beside who did it and when."""
+
+    action: str
+    object_kind: str
+    object_id: str
+    reason: str = ""
+    data: Mapping[str, Any] | None = None
+
+
+def append_all(
+    session: Session,
+    *,
+    site_id: uuid.UUID | None,
+    actor: Actor,
+    entries: Sequence[Entry],
+    now: datetime,
+    key: bytes | None = None,
+) -> None:
+    """The same for several lines, one after the other, in three statements whatever their number."""
     chain = _chain(site_id)
     _lock(session, chain)
-    line: dict[str, Any] = {
-        "chain": chain,
-        "site_id": site_id,
-        "at": now.astimezone(UTC),
-        "actor_kind": actor.kind,
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "action": action,
-        "object_kind": object_kind,
-        "object_id": object_id,
-        "reason": reason,
-        "data": _plain(data or {}),
-        "previous": _last_hash(session, chain),
-    }
-    session.execute(_INSERT, {**line, "hash": _hash(line, key)})
+    previous = _last_hash(session, chain)
+    lines: list[dict[str, Any]] = []
+    for entry in entries:
+        line: dict[str, Any] = {
+            "chain": chain,
+            "site_id": site_id,
+            "at": now.astimezone(UTC),
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "actor_name": actor.name,
+            "action": entry.action,
+            "object_kind": entry.object_kind,
+            "object_id": entry.object_id,
+            "reason": entry.reason,
+            "data": _plain(entry.data or {}),
+            "previous": previous,
+        }
+        previous = _hash(line, key)
+        lines.append({**line, "hash": previous})
+    session.execute(_INSERT, lines)
 
 
 @dataclass(frozen=True, slots=True)

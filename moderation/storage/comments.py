@@ -23,15 +23,18 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    type_coerce,
     union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.types import NullType
 
 from moderation.domain.comment import State
 from moderation.domain.tree import Node, shown_changes
+from moderation.storage import search
 from moderation.storage.db import is_postgres, new_id
 from moderation.storage.models import Author, Comment, Fingerprint, Report, Revision, SignalRow, Thread
 from moderation.storage.sites import site_keys
@@ -137,6 +140,7 @@ def add_bands(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID, bands
 def forget_signals(session: Session, comment: Comment) -> bool:
     """Remove what the signals said of a comment's text, and its bands; whether it stood for its group."""
     session.execute(_FORGET_SIGNALS, {"of": comment.id})
+    search.note_changed(session, [comment.id])
     return forget_bands(session, comment.id)
 
 
@@ -154,6 +158,7 @@ def replace_signal(session: Session, comment: Comment, signal: Mapping[str, Any]
     """Put what a signal says now in the place of what it said before."""
     session.execute(_FORGET_SIGNAL, {"of": comment.id, "called": signal["name"]})
     add_signals(session, comment, [signal], ())
+    search.note_changed(session, [comment.id])
 
 
 def rejudge(session: Session, comment: Comment, risk: float, scores: Mapping[str, Any], reasons: Sequence[str]) -> None:
@@ -736,7 +741,10 @@ class Surroundings:
     alike: Mapping[Group, Mapping[str, int]]
 
 
-_SIGNALS = select(*(_signals.c[name] for name in ("comment_id", "name", "weight", "available", "evidence", "forces")))
+_SIGNALS = select(
+    type_coerce(_signals.c.comment_id, NullType).label("of"),
+    *(_signals.c[name] for name in ("name", "weight", "available", "evidence", "forces")),
+)
 _SIGNALS = _SIGNALS.where(_signals.c.comment_id.in_(_IDS)).order_by(_signals.c.name)
 _RECORDS = select(*(_authors.c[name] for name in ("id", "approved", "rejected", "spam")))
 _RECORDS = _RECORDS.where(_authors.c.id.in_(_IDS))
@@ -747,8 +755,10 @@ _PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
 def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
     """Sites, threads, authors, parents, signals and groups of the comments, in few queries whatever their number."""
     signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
+    # By the ids as they are stored: there are several signals for each, and to make a UUID takes longer than to read.
+    stored = {Id().process_bind_param(id, session.get_bind().dialect): rows for id, rows in signals.items()}
     for row in session.execute(_SIGNALS, {"ids": list(signals)}):
-        signals[row.comment_id].append(row)
+        stored[row.of].append(row)
     return Surroundings(
         sites=site_keys(session, {comment.site_id for comment in comments}),
         threads=thread_names(session, {comment.thread_id for comment in comments}),

@@ -12,7 +12,7 @@ Both databases hand on the rows of a limited subquery in its order; nothing here
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -66,6 +66,12 @@ TAIL = 4_000
 
 SITES_APART = 100
 """Lists of up to so many sites are read site by site, each in its order."""
+
+MANY = 30
+"""So many that fit among those that were looked at tell their share well enough."""
+
+SAMPLE = 400
+"""Candidates that are compared to estimate how many of all of them are what is asked for."""
 
 _SLICE = 200
 _comments, _signals = cast("Table", Comment.__table__), cast("Table", SignalRow.__table__)
@@ -173,7 +179,7 @@ def estimate(session: Session, query: QueueQuery) -> int:
     looked_at, fitting = _look(session, asked)
     if looked_at < _window(query):
         return min(fitting, most)
-    if _is_costly(query):
+    if _is_costly(query) and fitting < MANY:
         by_index = _estimate_by_search(session, asked, most)
         if by_index is not None:
             return min(by_index, most)
@@ -227,15 +233,18 @@ def _estimate_by_search(session: Session, asked: _List, most: int) -> int | None
         return None
     wanted, chunks = _wanted(asked.query), search.heads(session)
     total = search.count_candidates(session, wanted, chunks)
-    found = set(_of_tail(session, asked, most)) if behind else set()
-    compared = 0
-    for piece in search.candidates(session, wanted, chunks):
-        for ids in _slices(piece.ids):
-            found.update(_verified(session, asked, ids, _SLICE))
+    compared = found = 0
+    for piece in search.candidates(session, wanted, chunks) if total else ():
+        for ids in piece.slices(_SLICE):
+            indexed = [_c.id.in_(ids), *([_c.id.not_in(search.unindexed_ids())] if behind else [])]
+            found += _count(session, _among(session, asked, and_(*indexed)))
             compared += len(ids)
-            if compared >= TEXT_ESTIMATE_LIMIT:
-                return round(len(found) * total / compared)
-    return len(found)
+            if compared >= SAMPLE:
+                break
+        if compared >= SAMPLE:
+            break
+    new = _count(session, _among(session, asked, _c.id.in_(search.unindexed_ids())).limit(most)) if behind else 0
+    return new + (round(found * total / compared) if compared else 0)
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -330,6 +339,7 @@ def _first(asked: _List, names: Sequence[str], window: int | None) -> Subquery:
     if sites is None or len(sites) == 1 or len(sites) > SITES_APART:
         of_sites = [] if sites is None else [_of(sites)]
         return _first_of(asked, names, window, [_in(asked.query.state), *of_sites])
+    names = tuple(dict.fromkeys((*names, asked.by)))
     apart = [
         _first_of(asked, names, window, [_in(asked.query.state), _c.site_id == site_id]) for site_id in sorted(sites)
     ]
@@ -466,10 +476,11 @@ def _searched(session: Session, asked: _List, limit: int) -> Found | None:
     chunks.sort(key=lambda chunk: chunk.newest if asked.descending else chunk.oldest, reverse=asked.descending)
     after = None if by_risk else asked.after
     compared = 0
-    for piece in search.candidates(session, wanted, _reached(chunks, asked, after), after[1] if after else None):
+    reached, behind_id = _reached(chunks, asked, after), None if after is None else after[1]
+    for piece in search.candidates(session, wanted, reached, behind_id, descending=asked.descending):
         if not by_risk and len(found) >= limit and _is_past(piece, _cut(found, asked, limit)[-1], asked):
             break
-        for ids in _slices(piece.ids[::-1] if asked.descending and not by_risk else piece.ids):
+        for ids in piece.slices(_SLICE, backwards=asked.descending):
             compared += len(ids)
             if compared > CANDIDATES:
                 return None
@@ -499,10 +510,6 @@ def _is_full(found: set[tuple[Any, uuid.UUID]], more: Found, asked: _List, limit
 
 def _cut(found: set[tuple[Any, uuid.UUID]], asked: _List, limit: int) -> Found:
     return sorted(found, reverse=asked.descending)[:limit]
-
-
-def _slices(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
-    return (ids[start : start + _SLICE] for start in range(0, len(ids), _SLICE))
 
 
 def _verified(session: Session, asked: _List, ids: Sequence[uuid.UUID], limit: int) -> Found:

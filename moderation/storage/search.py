@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from sqlalchemy import BindParameter, Row, Table, and_, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, Row, Table, and_, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -59,11 +59,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Candidates of one chunk: their ids in the order of their time, which lies between ``oldest`` and ``newest``."""
+    """Candidates of one chunk, in the order of their time, which lies between ``oldest`` and ``newest``."""
 
     oldest: datetime
     newest: datetime
-    ids: Sequence[uuid.UUID]
+    places: Sequence[int]
+    ids_of_chunk: bytes
+
+    def slices(self, size: int, *, backwards: bool = False) -> Iterator[list[uuid.UUID]]:
+        """Their ids, up to ``size`` at a time."""
+        places = self.places[::-1] if backwards else self.places
+        for start in range(0, len(places), size):
+            some = (at * _ID_BYTES for at in places[start : start + size])
+            yield [uuid.UUID(bytes=self.ids_of_chunk[at : at + _ID_BYTES]) for at in some]
 
 
 class _Head(NamedTuple):
@@ -82,13 +90,17 @@ def heads(session: Session) -> list[_Head]:
 
 
 def candidates(
-    session: Session, wanted: Wanted, chunks: Sequence[_Head], after: uuid.UUID | None = None
+    session: Session,
+    wanted: Wanted,
+    chunks: Sequence[_Head],
+    after: uuid.UUID | None = None,
+    *,
+    descending: bool = False,
 ) -> Iterator[Piece]:
     """Of each chunk, in their order, the comments that may be what is wanted; those of nothing are left out.
 
-    In the chunk that has the comment ``after``, only what follows it in the order of ``chunks``' first two times.
+    In the chunk that has the comment ``after``, only those that are newer, or with ``descending`` older than that.
     """
-    descending = len(chunks) > 1 and chunks[0].oldest > chunks[-1].oldest
     for start in range(0, len(chunks), CHUNKS_AT_ONCE):
         some = chunks[start : start + CHUNKS_AT_ONCE]
         masks = _masks(session, wanted, [chunk.id for chunk in some])
@@ -100,8 +112,7 @@ def candidates(
             if after is not None and (at := _place_in(ids, after)) is not None:
                 places = places[places < at] if descending else places[places > at]
             if len(places):
-                found = [uuid.UUID(bytes=ids[at : at + _ID_BYTES]) for at in (places * _ID_BYTES).tolist()]
-                yield Piece(chunk.oldest, chunk.newest, found)
+                yield Piece(chunk.oldest, chunk.newest, places.tolist(), ids)
 
 
 def count_candidates(session: Session, wanted: Wanted, chunks: Sequence[_Head]) -> int:
@@ -217,19 +228,17 @@ def unindexed(session: Session, limit: int) -> Sequence[Row[Any]]:
     return session.execute(statement.order_by(_unindexed.c.comment_id).limit(limit)).all()
 
 
-def note_changed(session: Session, comments: Iterable[tuple[uuid.UUID, datetime]]) -> None:
-    """Have comments indexed anew whose signals changed: ``(id, created_at)`` of each. The triggers note the rest."""
-    rows = [{"comment_id": comment_id, "created_at": at, "changes": 1} for comment_id, at in sorted(comments)]
-    if rows:
-        session.execute(_note(is_postgres(session)), rows)
+def note_changed(session: Session, comment_ids: Sequence[uuid.UUID]) -> None:
+    """Have comments indexed anew whose signals changed. Of all else the triggers take note."""
+    session.execute(_note(is_postgres(session)), {"ids": sorted(comment_ids)})
 
 
 @lru_cache
 def _note(postgres: bool) -> Any:
+    changed = select(_comments.c.id, _comments.c.created_at, literal_column("1")).where(_comments.c.id.in_(_IDS))
     statement = (postgresql.insert if postgres else sqlite.insert)(_unindexed)
-    return statement.on_conflict_do_update(
-        index_elements=["comment_id"], set_={"changes": _unindexed.c.changes + 1, "created_at": _unindexed.c.created_at}
-    )
+    statement = statement.from_select(["comment_id", "created_at", "changes"], changed.order_by(_comments.c.id))
+    return statement.on_conflict_do_update(index_elements=["comment_id"], set_={"changes": _unindexed.c.changes + 1})
 
 
 def settle(session: Session, seen: Mapping[uuid.UUID, int]) -> int:
