@@ -134,7 +134,7 @@ class _Made:
         self.threads: dict[int, list[Any]] = {}
         self.recent: dict[int, list[tuple[bytes, bytes, int]]] = {}
         self.previous = [secrets.token_bytes(32) for _ in sites]
-        self.seq = 0
+        self.seq = store.lines()
 
     def _template(self, row: dict[str, Any], signals: list[dict[str, Any]]) -> Any:
         """The values of a seed as the driver takes them, and those of its signals."""
@@ -338,6 +338,11 @@ class _Sqlite:
             case dict() | list():
                 return json.dumps(value)
         return value
+
+    def lines(self) -> int:
+        """How many lines the audit log has."""
+        self.cursor.execute("SELECT coalesce(max(seq), 0) FROM audit")
+        return int(self.cursor.fetchone()[0])
 
     def begin(self) -> None:
         """Take indexes and triggers away, and durability."""

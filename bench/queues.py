@@ -133,7 +133,7 @@ def _get(one: Grown, path: str) -> Callable[[], float]:
 
 def _decisions(table: Table, services: list[Grown], rounds: int) -> None:
     for name, sort in (("decision", "oldest"), ("decision on the riskiest", "risk")):
-        ids = [iter(_ids(one, sort, 100)) for one in services]
+        ids = [iter(ids_waiting(one, sort, 100)) for one in services]
         calls = [_decide(one, own) for one, own in zip(services, ids, strict=True)]
         in_turn(calls, 2)
         table.add(name, in_turn(calls, min(3 * rounds, 90)), DECISION_MS)
@@ -141,7 +141,8 @@ def _decisions(table: Table, services: list[Grown], rounds: int) -> None:
     table.add(f"bulk decision on {BULK}", in_turn(bulk, min(rounds, 5)), BULK_MS)
 
 
-def _ids(one: Grown, sort: str, count: int) -> list[str]:
+def ids_waiting(one: Grown, sort: str, count: int) -> list[str]:
+    """The ids of the first comments of the queue of all sites."""
     found: list[str] = []
     cursor = ""
     while len(found) < count:
@@ -165,7 +166,7 @@ def _bulk(one: Grown) -> Callable[[], float]:
     actions = iter(("approve", "spam") * 10)
 
     def call() -> float:
-        ids = _ids(one, "newest", BULK)
+        ids = ids_waiting(one, "newest", BULK)
         return one.caller.call("POST", "/api/v1/decisions", {"ids": ids, "action": next(actions)})[1]
 
     return call

@@ -130,8 +130,8 @@ def bare(workers: int = 1) -> Iterator[Callable[[int], float]]:
         command += ["--no-control-socket", "--log-level", "error", "-b", bind, "--chdir", folder, "bare_program:app"]
         process = subprocess.Popen(command)
         try:
-            caller = Caller(bind)
             for _ in range(100):
+                caller = Caller(bind)
                 with contextlib.suppress(OSError):
                     caller.get("/?1")
                     break

@@ -46,8 +46,13 @@ def upgrade() -> None:
         sa.Column("oldest", Utc(), nullable=False),
         sa.Column("newest", Utc(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("ids", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_chunks")),
+    )
+    op.create_table(
+        "search_ids",
+        sa.Column("number", BigKey, autoincrement=False, nullable=False),
+        sa.Column("ids", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_search_ids")),
     )
     op.create_table(
         "search_terms",
@@ -77,7 +82,7 @@ def downgrade() -> None:
         if is_postgres:
             op.execute(f"DROP FUNCTION {name}()")
     _make_indexes(with_new=False)
-    for table in ("search_terms", "search_chunks", "unindexed"):
+    for table in ("search_terms", "search_ids", "search_chunks", "unindexed"):
         op.drop_table(table)
 
 

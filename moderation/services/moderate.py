@@ -67,8 +67,8 @@ class QueueFilter:
 
 
 def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]:
-    """One page of what waits (or of another state), with the reasons. ``total_estimate`` is exact up to
-    ``MOST_COUNTED``, with ``q`` up to ``MOST_COUNTED_BY_TEXT``.
+    """One page of what waits (or of another state), with the reasons. ``total_estimate`` goes up to ``MOST_COUNTED``,
+    with ``q`` up to ``MOST_COUNTED_BY_TEXT``; see ``queue.estimate``.
 
     Raises ``NotFound`` for a site that is not the actor's, ``Invalid`` for a filter that does not fit.
     """
@@ -214,7 +214,6 @@ def _item(comment: Comment | Row[Any], around: Surroundings, now: datetime) -> d
                 "evidence": evidence_shown(s.evidence, comment.body),
             }
             for s in around.signals[comment.id]
-            if s.weight or s.evidence or s.forces or not s.available
         ],
         "alike": _alike(comment, around),
         "reports": comment.reports,

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+import orjson
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -729,6 +730,15 @@ def release_claims(session: Session, me: str, ids: Sequence[uuid.UUID] | None) -
     return len(found)
 
 
+class Said(NamedTuple):
+    """What a signal that noticed something, or could not be judged, said of a comment."""
+
+    name: str
+    weight: float
+    available: bool
+    evidence: list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a moderator sees beside a page of comments, by id."""
@@ -737,13 +747,13 @@ class Surroundings:
     threads: Mapping[uuid.UUID, Row[Any]]
     authors: Mapping[uuid.UUID, Row[Any]]
     parents: Mapping[uuid.UUID, Row[Any]]
-    signals: Mapping[uuid.UUID, list[Row[Any]]]
+    signals: Mapping[uuid.UUID, list[Said]]
     alike: Mapping[Group, Mapping[str, int]]
 
 
 _SIGNALS = select(
-    type_coerce(_signals.c.comment_id, NullType).label("of"),
-    *(_signals.c[name] for name in ("name", "weight", "available", "evidence", "forces")),
+    *(type_coerce(_signals.c[name], NullType).label(f"stored_{name}") for name in ("comment_id", "evidence")),
+    *(_signals.c[name] for name in ("name", "weight", "available", "forces")),
 )
 _SIGNALS = _SIGNALS.where(_signals.c.comment_id.in_(_IDS)).order_by(_signals.c.name)
 _RECORDS = select(*(_authors.c[name] for name in ("id", "approved", "rejected", "spam")))
@@ -754,11 +764,14 @@ _PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
 
 def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
     """Sites, threads, authors, parents, signals and groups of the comments, in few queries whatever their number."""
-    signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
-    # By the ids as they are stored: there are several signals for each, and to make a UUID takes longer than to read.
-    stored = {Id().process_bind_param(id, session.get_bind().dialect): rows for id, rows in signals.items()}
-    for row in session.execute(_SIGNALS, {"ids": list(signals)}):
-        stored[row.of].append(row)
+    signals: dict[uuid.UUID, list[Said]] = {comment.id: [] for comment in comments}
+    # By the ids as they are stored, and without what found nothing: to make the values takes longer than to read them.
+    stored = {Id().process_bind_param(id, session.get_bind().dialect): said for id, said in signals.items()}
+    rows: Any = session.execute(_SIGNALS, {"ids": list(signals)})
+    for own, evidence, name, weight, available, forces in rows:
+        found = orjson.loads(evidence) if isinstance(evidence, str) else evidence
+        if weight or found or forces or not available:
+            stored[own].append(Said(name, weight, available, found))
     return Surroundings(
         sites=site_keys(session, {comment.site_id for comment in comments}),
         threads=thread_names(session, {comment.thread_id for comment in comments}),

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
 import uuid6
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event
@@ -62,12 +61,10 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     """Options of ``create_engine`` for the database of ``settings``."""
     if settings.is_sqlite:
         return {
-            "json_deserializer": orjson.loads,
             "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
             "pool_size": 20,
         }
     return {
-        "json_deserializer": orjson.loads,
         "pool_size": 8,
         "max_overflow": 16,
         "pool_pre_ping": True,

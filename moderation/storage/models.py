@@ -350,13 +350,20 @@ class Unindexed(Base):
 
 
 class SearchChunk(Base):
-    """A part of the index of texts: comments in the order of their time, their ``ids`` of 16 bytes each in a row."""
+    """A part of the index of texts: comments that lie side by side in the order of their time."""
 
     __tablename__ = "search_chunks"
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     oldest: Mapped[datetime] = mapped_column(Utc)
     newest: Mapped[datetime] = mapped_column(Utc)
     size: Mapped[int] = mapped_column()
+
+
+class SearchIds(Base):
+    """Some of the ids of a chunk's comments, of 16 bytes each, in the order of their places."""
+
+    __tablename__ = "search_ids"
+    number: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     ids: Mapped[bytes] = mapped_column(LargeBinary)
 
 

@@ -12,10 +12,11 @@ Both databases hand on the rows of a limited subquery in its order; nothing here
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -44,6 +45,7 @@ from moderation.storage.comments import (
 )
 from moderation.storage.models import Comment, SignalRow, Thread
 from moderation.storage.search import Wanted
+from moderation.storage.sites import all_site_ids
 from moderation.storage.types import Id
 
 ESTIMATE_LIMIT = 10_000
@@ -52,10 +54,13 @@ ESTIMATE_LIMIT = 10_000
 TEXT_ESTIMATE_LIMIT = 1_000
 """The same where words are looked for: each text is read for it."""
 
-LOOKED_AT = 2_000
-"""Comments at the head of a list that are looked at, where what is asked for stands in an index or in their rows."""
+LOOKED_AT_INDEX = 5_000
+"""Comments at the head of a list that are looked at, where what is asked for stands in the index of the list."""
 
-TEXTS_LOOKED_AT = 600
+LOOKED_AT = 2_000
+"""The same where it stands in their rows."""
+
+TEXTS_LOOKED_AT = 300
 """The same where texts, names or signals are compared, which is dearer."""
 
 CANDIDATES = 5_000
@@ -67,11 +72,11 @@ TAIL = 4_000
 SITES_APART = 100
 """Lists of up to so many sites are read site by site, each in its order."""
 
-MANY = 30
-"""So many that fit among those that were looked at tell their share well enough."""
+MANY = 10
+"""So many that fit among those that were compared tell their share well enough."""
 
-SAMPLE = 400
-"""Candidates that are compared to estimate how many of all of them are what is asked for."""
+SAMPLE = 200
+"""Candidates that are compared to estimate how many of all of them are what is asked for, the oldest ones."""
 
 _SLICE = 200
 _comments, _signals = cast("Table", Comment.__table__), cast("Table", SignalRow.__table__)
@@ -176,13 +181,12 @@ def estimate(session: Session, query: QueueQuery) -> int:
         return _count(session, _of_own(session, asked).limit(ESTIMATE_LIMIT))
     if not _is_costly(query) and (ranged := _ranged_alone(query)) is not None:
         return _count(session, ranged.limit(ESTIMATE_LIMIT))
+    by_index = _estimate_by_search(session, asked, most) if _is_costly(query) else None
+    if by_index is not None:
+        return min(by_index, most)
     looked_at, fitting = _look(session, asked)
     if looked_at < _window(query):
         return min(fitting, most)
-    if _is_costly(query) and fitting < MANY:
-        by_index = _estimate_by_search(session, asked, most)
-        if by_index is not None:
-            return min(by_index, most)
     whole = _count_driving(session, asked)
     return min(max(fitting, round(whole * fitting / looked_at)), most)
 
@@ -228,23 +232,29 @@ def _count_driving(session: Session, asked: _List) -> int:
 
 
 def _estimate_by_search(session: Session, asked: _List, most: int) -> int | None:
-    """From the share of the candidates that are it; exact where they are no more than are compared. None: no index."""
+    """From the share of the candidates that are it; exact where they are few. None: no index, or too few are it."""
     if (behind := search.count_unindexed(session, TAIL + 1)) > TAIL:
         return None
     wanted, chunks = _wanted(asked.query), search.heads(session)
-    total = search.count_candidates(session, wanted, chunks)
-    compared = found = 0
-    for piece in search.candidates(session, wanted, chunks) if total else ():
-        for ids in piece.slices(_SLICE):
-            indexed = [_c.id.in_(ids), *([_c.id.not_in(search.unindexed_ids())] if behind else [])]
-            found += _count(session, _among(session, asked, and_(*indexed)))
-            compared += len(ids)
-            if compared >= SAMPLE:
-                break
-        if compared >= SAMPLE:
-            break
+    total = search.count_candidates(session, wanted, chunks, TEXT_ESTIMATE_LIMIT * SAMPLE // MANY)
+    sample = list(islice(_candidates(search.candidates(session, wanted, chunks)), SAMPLE)) if total else []
+    found = 0
+    for some in _slices(sample):
+        ids = search.ids_at(session, some)
+        indexed = [_c.id.in_(ids), *([_c.id.not_in(search.unindexed_ids())] if behind else [])]
+        found += _count(session, _among(session, asked, and_(*indexed)))
+    if len(sample) < total and found < MANY:
+        return None
     new = _count(session, _among(session, asked, _c.id.in_(search.unindexed_ids())).limit(most)) if behind else 0
-    return new + (round(found * total / compared) if compared else 0)
+    return new + (round(found * total / len(sample)) if sample else 0)
+
+
+def _candidates(pieces: Iterable[search.Piece]) -> Iterator[tuple[int, int]]:
+    return ((piece.chunk_id, place) for piece in pieces for place in piece.places)
+
+
+def _slices(places: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:
+    return (places[start : start + _SLICE] for start in range(0, len(places), _SLICE))
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -269,7 +279,10 @@ def _find(session: Session, asked: _List, limit: int) -> Found:
 
 
 def _window(query: QueueQuery) -> int:
-    return TEXTS_LOOKED_AT if _is_costly(query) else LOOKED_AT
+    if _is_costly(query):
+        return TEXTS_LOOKED_AT
+    in_index = not _own_is_asked(query) and _is_plain(replace(query, min_risk=None, before=None, after=None))
+    return LOOKED_AT_INDEX if in_index else LOOKED_AT
 
 
 def _is_costly(query: QueueQuery) -> bool:
@@ -426,9 +439,28 @@ def _hidden(column: Any) -> Any:
 
 
 def _of_own(session: Session, asked: _List) -> Select[Any]:
-    conditions = _own(session, asked.query) or []
-    rows = select(_c[asked.by], _c.id).where(*conditions, *_rest(asked, _c), *_behind(asked, _c))
-    return rows.order_by(*_order(asked, _c))
+    conditions, query = _own(session, asked.query) or [], asked.query
+    apart = _order_of_own(asked)
+    if query.reported and not (query.alike or query.thread or query.claimed in {"me", "others"}):
+        asked = replace(asked, query=replace(query, reported=None))
+    if not apart:
+        rows = select(_c[asked.by], _c.id).where(*conditions, *_rest(asked, _c), *_behind(asked, _c))
+        return rows.order_by(*_order(asked, _c))
+    names = tuple(dict.fromkeys((*_columns(asked), *(("thread_id",) if query.thread is not None else ()))))
+    first = select(*(_c[name] for name in names)).where(*conditions).order_by(*apart).limit(ALL).subquery()
+    rows = select(first.c[asked.by], first.c.id).where(*_rest(asked, first.c), *_behind(asked, first.c))
+    return rows.order_by(*_order(asked, first.c))
+
+
+def _order_of_own(asked: _List) -> list[Any]:
+    """The order of an index of its own, where another one has the order of the list: SQLite would take that."""
+    query = asked.query
+    if query.alike is not None or query.claimed in {"me", "others"}:
+        return []
+    if query.thread is not None:
+        return [_c.thread_id, _c.created_at, _c.id] if asked.by == "risk" else []
+    one_site = query.sites is not None and len(query.sites) == 1
+    return [] if one_site and asked.by != "risk" else [_c.site_id, _c.created_at, _c.id]
 
 
 def _by_range(asked: _List) -> Select[Any] | None:
@@ -471,23 +503,29 @@ def _searched(session: Session, asked: _List, limit: int) -> Found | None:
     found = set(_of_tail(session, asked, limit)) if behind else set()
     by_risk = asked.by == "risk"
     wanted, chunks = _wanted(asked.query), search.heads(session)
-    if by_risk and search.count_candidates(session, wanted, chunks) > CANDIDATES:
+    if by_risk and search.count_candidates(session, wanted, chunks, CANDIDATES + 1) > CANDIDATES:
         return None
     chunks.sort(key=lambda chunk: chunk.newest if asked.descending else chunk.oldest, reverse=asked.descending)
     after = None if by_risk else asked.after
+    reached = _reached(chunks, asked, after)
     compared = 0
-    reached, behind_id = _reached(chunks, asked, after), None if after is None else after[1]
-    for piece in search.candidates(session, wanted, reached, behind_id, descending=asked.descending):
+    waiting: list[tuple[int, int]] = []
+    for piece in search.candidates(session, wanted, reached, after, descending=asked.descending):
         if not by_risk and len(found) >= limit and _is_past(piece, _cut(found, asked, limit)[-1], asked):
             break
-        for ids in piece.slices(_SLICE, backwards=asked.descending):
-            compared += len(ids)
+        waiting += [(piece.chunk_id, place) for place in piece.places]
+        # What is left of a chunk is compared with the next ones, so that one candidate in each costs no query for each.
+        while len(waiting) >= _SLICE:
+            some, waiting = waiting[:_SLICE], waiting[_SLICE:]
+            compared += len(some)
             if compared > CANDIDATES:
                 return None
-            more = _verified(session, asked, ids, limit)
+            more = _verified(session, asked, search.ids_at(session, some), limit)
             found.update(more)
-            if not by_risk and len(found) >= limit and len(more) and _is_full(found, more, asked, limit):
-                break
+            is_of_one = some[0][0] == piece.chunk_id
+            if not by_risk and is_of_one and more and _is_full(found, more, asked, limit):
+                waiting = [one for one in waiting if one[0] != piece.chunk_id]
+    found.update(_verified(session, asked, search.ids_at(session, waiting), limit) if waiting else [])
     return _cut(found, asked, limit)
 
 
@@ -505,7 +543,7 @@ def _is_past(piece: search.Piece, last: tuple[Any, uuid.UUID], asked: _List) -> 
 
 def _is_full(found: set[tuple[Any, uuid.UUID]], more: Found, asked: _List, limit: int) -> bool:
     """Whether what follows in a chunk, which is in the order of time, stands behind the page."""
-    return more[-1] not in _cut(found, asked, limit)[:-1]
+    return len(found) >= limit and more[-1] not in _cut(found, asked, limit)[:-1]
 
 
 def _cut(found: set[tuple[Any, uuid.UUID]], asked: _List, limit: int) -> Found:
@@ -552,7 +590,5 @@ def select_all(session: Session, query: QueueQuery) -> Select[Comment]:
 
 def _threads(session: Session, query: QueueQuery) -> Sequence[uuid.UUID]:
     """The ids of the threads with a key, looked up before: with a subquery SQLite reads the whole site."""
-    statement = select(Thread.id).where(Thread.key == query.thread)
-    if query.sites is not None:
-        statement = statement.where(Thread.site_id.in_(sorted(query.sites)))
-    return session.scalars(statement).all()
+    sites = all_site_ids(session) if query.sites is None else sorted(query.sites)
+    return session.scalars(select(Thread.id).where(Thread.key == query.thread, Thread.site_id.in_(sites))).all()

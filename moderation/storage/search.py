@@ -2,7 +2,8 @@
 
 It is made of chunks of up to ``FULL`` comments each, in the order of their time. For each chunk and term there is one
 row with the places of the comments that have the term: two bytes a place, or a bit for each of the chunk where that
-takes less. A term is three letters of a text or of a name, the name of a signal that noticed something, or a site.
+takes less. A term is three letters of a text or of a name, the name of a signal that noticed something, or a site. The
+ids of a chunk's comments are in rows of ``IDS_TOGETHER``, in the order of their places.
 
 Triggers of the database note in ``unindexed`` which comments came, changed or went (``migrations/``); the worker takes
 them from there (``services/indexing.py``). So a submission pays for one small row, and nothing can forget to keep the
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.grams import SIZE, grams, grams_of_search
 from moderation.storage.db import is_postgres
-from moderation.storage.models import Comment, SearchChunk, SearchTerm, SignalRow, Unindexed
+from moderation.storage.models import Comment, SearchChunk, SearchIds, SearchTerm, SignalRow, Unindexed
 
 FULL = 16_384
 """Most comments in a chunk: a bit for each of them is then 2 kB, and to make one anew takes about a second."""
@@ -33,14 +34,15 @@ FULL = 16_384
 MOST_GRAMS = 6
 """Pieces of a text that are looked up; more hardly narrow it down."""
 
-CHUNKS_AT_ONCE = 16
+CHUNKS_AT_ONCE = 32
+IDS_TOGETHER = 64
 
 _BITS = FULL // 8
 _ID_BYTES = 16
 
 _comments, _signals = cast("Table", Comment.__table__), cast("Table", SignalRow.__table__)
 _chunks, _terms = cast("Table", SearchChunk.__table__), cast("Table", SearchTerm.__table__)
-_unindexed = cast("Table", Unindexed.__table__)
+_parts, _unindexed = cast("Table", SearchIds.__table__), cast("Table", Unindexed.__table__)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 
 
@@ -61,17 +63,10 @@ class Wanted:
 class Piece:
     """Candidates of one chunk, in the order of their time, which lies between ``oldest`` and ``newest``."""
 
+    chunk_id: int
     oldest: datetime
     newest: datetime
     places: Sequence[int]
-    ids_of_chunk: bytes
-
-    def slices(self, size: int, *, backwards: bool = False) -> Iterator[list[uuid.UUID]]:
-        """Their ids, up to ``size`` at a time."""
-        places = self.places[::-1] if backwards else self.places
-        for start in range(0, len(places), size):
-            some = (at * _ID_BYTES for at in places[start : start + size])
-            yield [uuid.UUID(bytes=self.ids_of_chunk[at : at + _ID_BYTES]) for at in some]
 
 
 class _Head(NamedTuple):
@@ -93,53 +88,91 @@ def candidates(
     session: Session,
     wanted: Wanted,
     chunks: Sequence[_Head],
-    after: uuid.UUID | None = None,
+    after: tuple[datetime, uuid.UUID] | None = None,
     *,
     descending: bool = False,
 ) -> Iterator[Piece]:
     """Of each chunk, in their order, the comments that may be what is wanted; those of nothing are left out.
 
-    In the chunk that has the comment ``after``, only those that are newer, or with ``descending`` older than that.
+    In the chunk that has the comment ``after``, only those that are newer, or with ``descending`` older than that; it
+    is looked for in the first chunks, since the others lie behind it.
     """
-    for start in range(0, len(chunks), CHUNKS_AT_ONCE):
-        some = chunks[start : start + CHUNKS_AT_ONCE]
+    for some in _growing(chunks):
         masks = _masks(session, wanted, [chunk.id for chunk in some])
         for chunk in some:
             if (mask := masks.get(chunk.id, 0)) == 0:
                 continue
-            ids = chunk_ids(session, chunk.id)
             places = _places(mask)
-            if after is not None and (at := _place_in(ids, after)) is not None:
-                places = places[places < at] if descending else places[places > at]
+            if after is not None and chunk.oldest <= after[0] <= chunk.newest:
+                at = _place_in(chunk_ids(session, chunk.id), after[1])
+                if at is not None:
+                    places = places[places < at] if descending else places[places > at]
             if len(places):
-                yield Piece(chunk.oldest, chunk.newest, places.tolist(), ids)
+                ordered = places[::-1] if descending else places
+                yield Piece(chunk.id, chunk.oldest, chunk.newest, ordered.tolist())
 
 
-def count_candidates(session: Session, wanted: Wanted, chunks: Sequence[_Head]) -> int:
-    """How many ``candidates`` there are, without naming them."""
-    return sum(
-        mask.bit_count()
-        for start in range(0, len(chunks), CHUNKS_AT_ONCE)
-        for mask in _masks(session, wanted, [one.id for one in chunks[start : start + CHUNKS_AT_ONCE]]).values()
-    )
+def _growing(chunks: Sequence[_Head]) -> Iterator[Sequence[_Head]]:
+    """First a few, then more at a time: mostly the first ones have enough."""
+    start, size = 0, 2
+    while start < len(chunks):
+        yield chunks[start : start + size]
+        start, size = start + size, min(2 * size, CHUNKS_AT_ONCE)
+
+
+def ids_at(session: Session, places: Sequence[tuple[int, int]]) -> list[uuid.UUID]:
+    """The ids of the comments at these places, each a chunk and a place in it, in this order."""
+    numbers = {_number(chunk_id, at) for chunk_id, at in places}
+    found = {number: bytes(ids) for number, ids in session.execute(_IDS_AT, {"ids": sorted(numbers)})}
+    made = []
+    for chunk_id, at in places:
+        start = at % IDS_TOGETHER * _ID_BYTES
+        made.append(uuid.UUID(bytes=found[_number(chunk_id, at)][start : start + _ID_BYTES]))
+    return made
+
+
+_IDS_AT = select(_parts.c.number, _parts.c.ids).where(_parts.c.number.in_(_IDS))
+
+
+def _number(chunk_id: int, place: int) -> int:
+    """The number of the row that has the id at a place; those of a chunk follow each other."""
+    return chunk_id * (FULL // IDS_TOGETHER) + place // IDS_TOGETHER
+
+
+def count_candidates(session: Session, wanted: Wanted, chunks: Sequence[_Head], enough: int) -> int:
+    """How many ``candidates`` there are: counted up to about ``enough``, from then on by the share of what is left."""
+    total, seen, size = 0, 0, sum(chunk.size for chunk in chunks)
+    for some in _growing(chunks):
+        total += sum(mask.bit_count() for mask in _masks(session, wanted, [chunk.id for chunk in some]).values())
+        seen += sum(chunk.size for chunk in some)
+        if total >= enough:
+            return round(total * size / seen)
+    return total
 
 
 def _masks(session: Session, wanted: Wanted, chunk_ids: Sequence[int]) -> dict[int, int]:
     """For each chunk a bit for each place that has all that is wanted; a chunk that has nothing may be missing."""
-    needs = _needs(wanted)
-    terms = {term for need in needs if not need.is_prefix for term in need.terms}
-    rows = _by_chunk(session.execute(_exact_rows(), {"ids": list(chunk_ids), "terms": list(terms)})) if terms else {}
     masks = dict.fromkeys(chunk_ids, (1 << FULL) - 1)
+    needs = _needs(wanted)
+    # The rarest first: where they leave nothing, nothing else is read.
+    for start in range(0, len(needs), 2):
+        _narrow(session, masks, needs[start : start + 2])
+        masks = {chunk_id: mask for chunk_id, mask in masks.items() if mask}
+    return masks
+
+
+def _narrow(session: Session, masks: dict[int, int], needs: Sequence["_Need"]) -> None:
+    terms = {term for need in needs if not need.is_prefix for term in need.terms}
+    given = {"ids": list(masks), "terms": list(terms)}
+    rows = _by_chunk(session.execute(_EXACT, given)) if terms and masks else {}
     for need in needs:
-        found = _prefixed(session, chunk_ids, need.terms[0]) if need.is_prefix else rows
-        for chunk_id in chunk_ids:
+        found = _prefixed(session, list(masks), need.terms[0]) if need.is_prefix else rows
+        for chunk_id in masks:
             of_chunk = found.get(chunk_id, {})
-            either = of_chunk.keys() if need.is_prefix else need.terms
             mask = 0
-            for term in either:
+            for term in of_chunk if need.is_prefix else need.terms:
                 mask |= of_chunk.get(term, 0)
             masks[chunk_id] &= mask
-    return masks
 
 
 class _Need(NamedTuple):
@@ -150,19 +183,19 @@ class _Need(NamedTuple):
 
 
 def _needs(wanted: Wanted) -> list[_Need]:
-    needs = [] if wanted.sites is None else [_Need(tuple(b"s" + site_id.bytes for site_id in sorted(wanted.sites)))]
+    needs = []
     if wanted.signal is not None:
         needs.append(_Need((b"n" + wanted.signal.encode(),)))
     for kind, text in ((b"t", wanted.text), (b"a", wanted.author)):
         for gram in grams_of_search(text or "", MOST_GRAMS):
             needs.append(_Need((kind + gram.encode(),), is_prefix=len(gram) < SIZE))
+    if wanted.sites is not None:
+        needs.append(_Need(tuple(b"s" + site_id.bytes for site_id in sorted(wanted.sites))))
     return needs
 
 
-@lru_cache
-def _exact_rows() -> Any:
-    of_terms = _terms.c.term.in_(bindparam("terms", expanding=True))
-    return select(_terms.c.chunk_id, _terms.c.term, _terms.c.places).where(_terms.c.chunk_id.in_(_IDS), of_terms)
+_EXACT = select(_terms.c.chunk_id, _terms.c.term, _terms.c.places)
+_EXACT = _EXACT.where(_terms.c.chunk_id.in_(_IDS), _terms.c.term.in_(bindparam("terms", expanding=True)))
 
 
 def _prefixed(session: Session, chunk_ids: Sequence[int], prefix: bytes) -> dict[int, dict[bytes, int]]:
@@ -201,11 +234,16 @@ def _place_in(ids: bytes, comment_id: uuid.UUID) -> int | None:
 
 def chunk_ids(session: Session, chunk_id: int) -> bytes:
     """The ids of a chunk's comments, one after the other."""
-    found = session.scalar(_CHUNK_IDS, {"of": chunk_id})
-    return b"" if found is None else bytes(found)
+    return b"".join(bytes(ids) for ids in session.scalars(_CHUNK_IDS, _numbers_of(chunk_id)))
 
 
-_CHUNK_IDS = select(_chunks.c.ids).where(_chunks.c.id == bindparam("of"))
+_OF_CHUNK = (_parts.c.number >= bindparam("first"), _parts.c.number < bindparam("end"))
+_CHUNK_IDS = select(_parts.c.ids).where(*_OF_CHUNK).order_by(_parts.c.number)
+_DROP_IDS = delete(_parts).where(*_OF_CHUNK)
+
+
+def _numbers_of(chunk_id: int) -> dict[str, int]:
+    return {"first": _number(chunk_id, 0), "end": _number(chunk_id + 1, 0)}
 
 
 # --- what is not in it yet -------------------------------------------------------------------------------------------
@@ -323,16 +361,23 @@ def add_chunk(session: Session, entries: Sequence[tuple[datetime, uuid.UUID]], t
         "oldest": entries[0][0],
         "newest": entries[-1][0],
         "size": len(entries),
-        "ids": b"".join(comment_id.bytes for _, comment_id in entries),
     }
-    chunk_id = session.scalar(insert(_chunks).values(values).returning(_chunks.c.id))
-    for some in _batches(list(terms.rows(chunk_id or 0)), 2_000):
+    chunk_id = session.scalar(insert(_chunks).values(values).returning(_chunks.c.id)) or 0
+    ids = [comment_id.bytes for _, comment_id in entries]
+    rows = [
+        {"number": _number(chunk_id, at), "ids": b"".join(ids[at : at + IDS_TOGETHER])}
+        for at in range(0, len(ids), IDS_TOGETHER)
+    ]
+    session.execute(insert(_parts), rows)
+    for some in _batches(list(terms.rows(chunk_id)), 2_000):
         session.execute(insert(_terms), some)
 
 
 def drop_chunks(session: Session, chunk_ids: Sequence[int]) -> int:
     """Remove chunks with all their terms; how many there were."""
     session.execute(delete(_terms).where(_terms.c.chunk_id.in_(chunk_ids)))
+    for chunk_id in chunk_ids:
+        session.execute(_DROP_IDS, _numbers_of(chunk_id))
     return len(session.execute(delete(_chunks).where(_chunks.c.id.in_(chunk_ids)).returning(_chunks.c.id)).all())
 
 

@@ -53,7 +53,7 @@ def test_list_queue_walks_an_index_in_its_order(parts: Parts, people: Any, asked
     submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
     steps = plans(parts, lambda: moderate.list_queue(parts, CLI, QueueFilter(**asked)))
     assert f"INDEX {index} " in f"{steps[0]} "
-    assert "ORDER BY" not in steps[1]
+    assert not any("ORDER BY" in step for step in steps)
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)

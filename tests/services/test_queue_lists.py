@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
 
 from moderation.domain.actor import CLI, Actor, Role
 from moderation.domain.grams import folded, grams, grams_of_search
@@ -15,7 +17,7 @@ from moderation.services import indexing, moderate, privacy, rescore, submit, tr
 from moderation.services.moderate import QueueFilter
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
-from moderation.storage import comments, queue, search
+from moderation.storage import comments, queue, schema, search
 from moderation.storage.db import db, read, write
 from moderation.storage.models import Comment, SearchChunk, SearchTerm, SignalRow, Thread, Unindexed
 
@@ -417,3 +419,22 @@ def test_lists_read_no_table_and_sort_no_list(
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values):
                 step = row[3]
                 assert not step.startswith(("SCAN comments", "SCAN signals", "SCAN search_terms")), (step, statement)
+
+
+def test_migrate_puts_what_is_there_on_the_list_and_brings_the_triggers(parts: Parts, people: Any) -> None:
+    made = post(parts, "A wyvern flew by.")["id"]
+    taken_in(parts)
+    engine = db.engine
+    try:
+        with engine.connect() as connection, connection.begin():
+            revision = ScriptDirectory.from_config(schema._config()).get_revision("0017")
+            command.downgrade(schema._config(connection), str(revision.down_revision))
+    finally:
+        schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert schema.differences(connection) == []
+    assert noted(parts) == {made}
+    taken_in(parts)
+    later = post(parts, "A second one.")["id"]
+    assert noted(parts) == {later}
+    assert listed(parts, CLI, {"q": "wyvern"}, "oldest", 5)[0] == [made]
