@@ -1,6 +1,7 @@
 """Measure what growth costs: reading, submitting and deciding with 1 k to 10 M comments in the database, over HTTP.
 
     python bench/growth.py [--sizes 1000,100000,1000000] [--rounds 15] [--databases sqlite,postgresql] [--short]
+        [--cpu] [--keep DIR]
 
 For each database and size ``growing.py`` makes a database: nearly all comments are decided, one of a hundred waits, and
 one of twelve is in one large thread. The shipped server runs on each, with one process, and is asked in turn: from the
@@ -9,7 +10,8 @@ thread each time, so that no answer is a kept one; ``kept`` is the same thread a
 some 40 GB of disk on SQLite, and an hour.
 
 Prints medians in milliseconds, the ratio of each to the first, and the disk that a comment takes. Exit status 0 only
-where none is above 1.2. ``--short`` makes 1 k and 100 k on SQLite, with fewer rounds.
+where none is above 1.2. ``--short`` makes 1 k and 100 k on SQLite, with fewer rounds. ``--cpu`` measures processor time
+within this process instead, for machines that others use, too; ``--keep`` keeps the databases of SQLite in a folder.
 """
 
 import argparse
@@ -32,10 +34,10 @@ LARGE = "2026/large-1"
 TEXT = "The tram by the river stops too early, and nobody at the council answers letters about it. No. "
 
 
-def measure(kind: str, sizes: list[int], rounds: int) -> bool:
+def measure(kind: str, sizes: list[int], rounds: int, *, cpu: bool = False, keep: str = "") -> bool:
     """Measure all of it on one database; whether it is flat."""
     kept = True
-    with grown(kind, sizes, WAITING) as services, bare() as reference:
+    with grown(kind, sizes, WAITING, cpu=cpu, keep=keep) as services, bare() as reference:
         print(f"\n{kind}, one process; medians in ms")
         print(f"{'':<34}{''.join(f'{short(size):>9}' for size in sizes)}{'ratio':>8}{'bare':>8}{'bytes':>9}")
         for name, make, can_be_compared in (
@@ -163,10 +165,13 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=15)
     reader.add_argument("--databases", default="sqlite,postgresql")
     reader.add_argument("--short", action="store_true")
+    reader.add_argument("--cpu", action="store_true")
+    reader.add_argument("--keep", default="")
     options = reader.parse_args()
     sizes = [1_000, 100_000] if options.short else [int(size) for size in options.sizes.split(",")]
     databases = ["sqlite"] if options.short else options.databases.split(",")
-    results = [measure(kind, sizes, 7 if options.short else options.rounds) for kind in databases]
+    rounds = 7 if options.short else options.rounds
+    results = [measure(kind, sizes, rounds, cpu=options.cpu, keep=options.keep) for kind in databases]
     sys.exit(0 if all(results) else 1)
 
 

@@ -1,6 +1,7 @@
 """Measure the queue's lists and decisions over HTTP, with 10 k, 100 k and 1 M comments waiting.
 
     python bench/queues.py [--sizes 10000,100000,1000000] [--rounds 7] [--databases sqlite,postgresql] [--short]
+        [--cpu] [--keep DIR]
 
 For each database and size ``growing.py`` makes a database in which all comments wait, on three sites, and the shipped
 server runs on it, with one process. Then for every filter of the API, in every order, the first page of 100 and the
@@ -9,7 +10,8 @@ bytes. PostgreSQL is the one of the tests, with its own durability switched on.
 
 Prints medians in milliseconds, and the ratio of the largest to the smallest. Exit status 0 only where a page takes at
 most 15 ms, a decision 5 ms, a bulk decision on 500 comments 250 ms, and the largest 1.3 times the smallest. ``--short``
-makes 10 k and 100 k on SQLite, with fewer rounds.
+makes 10 k and 100 k on SQLite, with fewer rounds. ``--cpu`` measures processor time within this process instead, for
+machines that others use, too; ``--keep`` keeps the databases of SQLite in a folder, for another time.
 """
 
 import argparse
@@ -89,9 +91,9 @@ class Table:
         print(f"{name:<36}{shown}{ratio:8.2f}{rest}{'' if kept else '   *'}", flush=True)
 
 
-def measure(kind: str, sizes: list[int], rounds: int) -> bool:
+def measure(kind: str, sizes: list[int], rounds: int, *, cpu: bool = False, keep: str = "") -> bool:
     """Measure all of it on one database; whether the promises were kept."""
-    with grown(kind, sizes, waiting=1.0) as services, bare() as reference:
+    with grown(kind, sizes, waiting=1.0, cpu=cpu, keep=keep) as services, bare() as reference:
         for one in services:
             steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in one.made.items())
             print(f"{kind}: {one.size:,} comments, {one.bytes_each:,.0f} bytes each on disk; {steps}", file=sys.stderr)
@@ -179,10 +181,13 @@ def main() -> None:
     reader.add_argument("--rounds", type=int, default=7)
     reader.add_argument("--databases", default="sqlite,postgresql")
     reader.add_argument("--short", action="store_true")
+    reader.add_argument("--cpu", action="store_true")
+    reader.add_argument("--keep", default="")
     options = reader.parse_args()
     sizes = [10_000, 100_000] if options.short else [int(size) for size in options.sizes.split(",")]
     databases = ["sqlite"] if options.short else options.databases.split(",")
-    results = [measure(kind, sizes, 3 if options.short else options.rounds) for kind in databases]
+    rounds = 3 if options.short else options.rounds
+    results = [measure(kind, sizes, rounds, cpu=options.cpu, keep=options.keep) for kind in databases]
     sys.exit(0 if all(results) else 1)
 
 

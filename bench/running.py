@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from flask import Flask
 from growing import grow, size_of
 from replay import Service
 
@@ -56,6 +57,24 @@ class Caller:
         return self.call("GET", path)
 
 
+class InProcess(Caller):
+    """The same without a server and a socket; what it tells is milliseconds of processor time."""
+
+    def __init__(self, app: Flask, token: str) -> None:
+        self.client = app.test_client()
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[bytes, float]:
+        """The body of an answer, and what it took."""
+        started = time.process_time()
+        answer = self.client.open(path, method=method, json=body, headers=self.headers)
+        data = answer.get_data()
+        elapsed = (time.process_time() - started) * 1000
+        if not 200 <= answer.status_code < 300:
+            sys.exit(f"{method} {path}: {answer.status_code} {data[:500]!r}")
+        return data, elapsed
+
+
 class Grown:
     """A service on a database of one size."""
 
@@ -65,25 +84,37 @@ class Grown:
 
 
 @contextlib.contextmanager
-def grown(kind: str, sizes: Sequence[int], waiting: float, workers: int = 1) -> Iterator[list[Grown]]:
-    """A running service for each size, on ``sqlite`` or ``postgresql``; what was made is deleted at the end."""
+def grown(
+    kind: str, sizes: Sequence[int], waiting: float, workers: int = 1, *, cpu: bool = False, keep: str = ""
+) -> Iterator[list[Grown]]:
+    """A running service for each size, on ``sqlite`` or ``postgresql``; what was made is deleted at the end.
+
+    ``cpu``: without a server, and processor time is measured. ``keep``: a folder where databases of SQLite are kept for
+    another time.
+    """
     with contextlib.ExitStack() as stack:
         made = []
         for size, url in zip(sizes, stack.enter_context(_databases(kind, sizes)), strict=True):
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moderation-bench-")))
-            service = Service(folder, url, workers)
-            made.append(_grown(service, size, waiting))
+            if keep and not url:
+                folder = Path(keep) / f"{waiting:g}-{size}"
+                folder.mkdir(parents=True, exist_ok=True)
+            else:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moderation-bench-")))
+            made.append(_grown(Service(folder, url, workers), size, waiting, cpu))
         for one in made:
-            one.service.start()
-            stack.callback(one.service.stop)
+            if not cpu:
+                one.service.start()
+                stack.callback(one.service.stop)
         yield made
 
 
-def _grown(service: Service, size: int, waiting: float) -> Grown:
-    service.cli("init")
-    for key in SITES:
-        service.cli("site", "add", key, "--origin", f"https://{key}.example")
-        service.cli("site", "set", key, "submit_rate=none")
+def _grown(service: Service, size: int, waiting: float, cpu: bool) -> Grown:
+    is_there = (Path(service.env["MODERATION_HOME"]) / "moderation.db").exists()
+    if not is_there:
+        service.cli("init")
+        for key in SITES:
+            service.cli("site", "add", key, "--origin", f"https://{key}.example")
+            service.cli("site", "set", key, "submit_rate=none")
     token = service.cli("token", "add", "--site", "*", "--role", "admin", "--json")["token"]
     for name in [name for name in os.environ if name.startswith("MODERATION_")]:
         del os.environ[name]
@@ -91,10 +122,11 @@ def _grown(service: Service, size: int, waiting: float) -> Grown:
     app = create_app(read_settings())
     with app.app_context():
         parts = app.extensions["moderation"]
-        steps = grow(parts, SITES, size, waiting)
+        steps = {} if is_there else grow(parts, SITES, size, waiting)
         bytes_each = size_of(parts) / size
         app.extensions["sqlalchemy"].engine.dispose()
-    return Grown(size, service, Caller(service.bind, token), steps, bytes_each)
+    caller = InProcess(app, token) if cpu else Caller(service.bind, token)
+    return Grown(size, service, caller, steps, bytes_each)
 
 
 @contextlib.contextmanager

@@ -77,11 +77,12 @@ def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]
         query = queue_query(session, parts, actor, asked)
         listing = f"queue:{actor.key}:{asked.state}:{asked.sort}:{asked.site}"
         place = read_cursor(parts.vault, listing, asked.cursor)
-        rows = queue.page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
+        index = queue.index_for(session, query)
+        rows = queue.page(session, query, index, sort=asked.sort, limit=asked.limit + 1, after=place)
         page = rows[: asked.limit]
         items = items_of(session, parts, page)
         is_all = place is None and len(rows) <= asked.limit
-        estimate = len(rows) if is_all else queue.estimate(session, query)
+        estimate = len(rows) if is_all else queue.estimate(session, query, index)
     last = page[-1] if len(rows) > asked.limit else None
     value = None if last is None else (last.risk if asked.sort == "risk" else last.created_at)
     return {

@@ -44,7 +44,7 @@ from moderation.storage.comments import (
     in_state,
 )
 from moderation.storage.models import Comment, SignalRow, Thread
-from moderation.storage.search import Wanted
+from moderation.storage.search import Index, Wanted
 from moderation.storage.sites import all_site_ids
 from moderation.storage.types import Id
 
@@ -124,14 +124,27 @@ Found = list[tuple[Any, uuid.UUID]]
 """The sort value and the id of comments, in the order of their list."""
 
 
-def page(session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None) -> Sequence[Row[Any]]:
-    """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first), with what moderators see."""
+def index_for(session: Session, query: QueueQuery) -> Index | None:
+    """The index of texts, where a query asks what that knows, and the worker is not too far behind."""
+    if not _is_costly(query) or (new := search.count_unindexed(session, TAIL + 1)) > TAIL:
+        return None
+    wanted = Wanted(text=query.text, author=query.author, signal=query.signal, sites=query.sites)
+    return Index(session, wanted, new)
+
+
+def page(
+    session: Session, query: QueueQuery, index: Index | None, *, sort: str, limit: int, after: Place | None
+) -> Sequence[Row[Any]]:
+    """One page of the queue, sorted ``oldest``, ``newest`` or ``risk`` (highest first), with what moderators see.
+
+    ``index`` is that of ``index_for``, which ``estimate`` can use, too.
+    """
     asked = _List(query, sort, after)
     if _is_plain(query) and (query.sites is None or len(query.sites) == 1):
         return session.execute(
             _plain_page(query.state, query.sites is not None, sort, after is not None), _given(asked, limit)
         ).all()
-    found = _find(session, asked, limit)
+    found = _find(session, asked, index, limit)
     rows = {row.id: row for row in session.execute(_QUEUED_BY_IDS, {"ids": [id for _, id in found]})} if found else {}
     return [rows[id] for _, id in found]
 
@@ -166,7 +179,7 @@ def _plain_page(state: State, one_site: bool, sort: str, behind: bool) -> Any:
 # --- how many --------------------------------------------------------------------------------------------------------
 
 
-def estimate(session: Session, query: QueueQuery) -> int:
+def estimate(session: Session, query: QueueQuery, index: Index | None = None) -> int:
     """How many the queue holds for this query, up to ``ESTIMATE_LIMIT``, which stands for "that many or more"; where
     words are looked for, up to ``TEXT_ESTIMATE_LIMIT``.
 
@@ -181,7 +194,8 @@ def estimate(session: Session, query: QueueQuery) -> int:
         return _count(session, _of_own(session, asked).limit(ESTIMATE_LIMIT))
     if not _is_costly(query) and (ranged := _ranged_alone(query)) is not None:
         return _count(session, ranged.limit(ESTIMATE_LIMIT))
-    by_index = _estimate_by_search(session, asked, most) if _is_costly(query) else None
+    index = index or index_for(session, query)
+    by_index = None if index is None else _estimate_by_search(session, asked, index, most)
     if by_index is not None:
         return min(by_index, most)
     looked_at, fitting = _look(session, asked)
@@ -231,13 +245,10 @@ def _count_driving(session: Session, asked: _List) -> int:
     return _count(session, select(_head(session, asked, ESTIMATE_LIMIT, bare=True).c.id))
 
 
-def _estimate_by_search(session: Session, asked: _List, most: int) -> int | None:
-    """From the share of the candidates that are it; exact where they are few. None: no index, or too few are it."""
-    if (behind := search.count_unindexed(session, TAIL + 1)) > TAIL:
-        return None
-    wanted, chunks = _wanted(asked.query), search.heads(session)
-    total = search.count_candidates(session, wanted, chunks, TEXT_ESTIMATE_LIMIT * SAMPLE // MANY)
-    sample = list(islice(_candidates(search.candidates(session, wanted, chunks)), SAMPLE)) if total else []
+def _estimate_by_search(session: Session, asked: _List, index: Index, most: int) -> int | None:
+    """From the share of the candidates that are it; exact where they are few. None: too few of them are it."""
+    total, behind = index.count(TEXT_ESTIMATE_LIMIT * SAMPLE // MANY), index.unindexed
+    sample = list(islice(_candidates(index.candidates(index.chunks)), SAMPLE)) if total else []
     found = 0
     for some in _slices(sample):
         ids = search.ids_at(session, some)
@@ -260,7 +271,7 @@ def _slices(places: Sequence[tuple[int, int]]) -> Iterator[Sequence[tuple[int, i
 # --- finding ---------------------------------------------------------------------------------------------------------
 
 
-def _find(session: Session, asked: _List, limit: int) -> Found:
+def _find(session: Session, asked: _List, index: Index | None, limit: int) -> Found:
     query = asked.query
     if _own(session, query) is not None and not _is_costly(query):
         return _read(session, _of_own(session, asked), asked, limit)
@@ -269,8 +280,8 @@ def _find(session: Session, asked: _List, limit: int) -> Found:
     found = _walked(session, asked, _window(query), limit)
     if len(found) == limit or _looked_at_all(session, asked):
         return found
-    if _is_costly(query):
-        searched = _searched(session, asked, limit)
+    if index is not None:
+        searched = _searched(session, asked, index, limit)
         if searched is not None:
             return searched
     if (ranged := _by_range(asked)) is not None:
@@ -491,31 +502,26 @@ def _own_is_asked(query: QueueQuery) -> bool:
 # --- by the index of texts -------------------------------------------------------------------------------------------
 
 
-def _wanted(query: QueueQuery) -> Wanted:
-    return Wanted(text=query.text, author=query.author, signal=query.signal, sites=query.sites)
-
-
-def _searched(session: Session, asked: _List, limit: int) -> Found | None:
-    """A page by the index of texts; None where that is behind, or has so many candidates that walking is quicker."""
-    behind = search.count_unindexed(session, TAIL + 1)
-    if behind > TAIL:
-        return None
-    found = set(_of_tail(session, asked, limit)) if behind else set()
+def _searched(session: Session, asked: _List, index: Index, limit: int) -> Found | None:
+    """A page by the index of texts; None where it has so many candidates that walking is quicker."""
     by_risk = asked.by == "risk"
-    wanted, chunks = _wanted(asked.query), search.heads(session)
-    if by_risk and search.count_candidates(session, wanted, chunks, CANDIDATES + 1) > CANDIDATES:
+    if by_risk and index.count(CANDIDATES + 1) > CANDIDATES:
         return None
-    chunks.sort(key=lambda chunk: chunk.newest if asked.descending else chunk.oldest, reverse=asked.descending)
+    found = set(_of_tail(session, asked, limit)) if index.unindexed else set()
+    key = (lambda chunk: chunk.newest) if asked.descending else (lambda chunk: chunk.oldest)
+    chunks = sorted(index.chunks, key=key, reverse=asked.descending)
     after = None if by_risk else asked.after
     reached = _reached(chunks, asked, after)
     compared = 0
     waiting: list[tuple[int, int]] = []
-    for piece in search.candidates(session, wanted, reached, after, descending=asked.descending):
+    for piece in index.candidates(reached, after, descending=asked.descending):
         if not by_risk and len(found) >= limit and _is_past(piece, _cut(found, asked, limit)[-1], asked):
             break
-        waiting += [(piece.chunk_id, place) for place in piece.places]
-        # What is left of a chunk is compared with the next ones, so that one candidate in each costs no query for each.
-        while len(waiting) >= _SLICE:
+        for start in range(0, len(piece.places), _SLICE):
+            waiting += [(piece.chunk_id, place) for place in piece.places[start : start + _SLICE]]
+            # What is left of a chunk is compared with the next ones: one candidate in each costs no query for each.
+            if len(waiting) < _SLICE:
+                continue
             some, waiting = waiting[:_SLICE], waiting[_SLICE:]
             compared += len(some)
             if compared > CANDIDATES:
@@ -524,7 +530,8 @@ def _searched(session: Session, asked: _List, limit: int) -> Found | None:
             found.update(more)
             is_of_one = some[0][0] == piece.chunk_id
             if not by_risk and is_of_one and more and _is_full(found, more, asked, limit):
-                waiting = [one for one in waiting if one[0] != piece.chunk_id]
+                waiting = []
+                break
     found.update(_verified(session, asked, search.ids_at(session, waiting), limit) if waiting else [])
     return _cut(found, asked, limit)
 

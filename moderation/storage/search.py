@@ -84,32 +84,55 @@ def heads(session: Session) -> list[_Head]:
     return [_Head._make(row) for row in session.execute(_HEADS)]
 
 
-def candidates(
-    session: Session,
-    wanted: Wanted,
-    chunks: Sequence[_Head],
-    after: tuple[datetime, uuid.UUID] | None = None,
-    *,
-    descending: bool = False,
-) -> Iterator[Piece]:
-    """Of each chunk, in their order, the comments that may be what is wanted; those of nothing are left out.
+class Index:
+    """The index as it is in this transaction, for what is wanted. What was read of it once is kept."""
 
-    In the chunk that has the comment ``after``, only those that are newer, or with ``descending`` older than that; it
-    is looked for in the first chunks, since the others lie behind it.
-    """
-    for some in _growing(chunks):
-        masks = _masks(session, wanted, [chunk.id for chunk in some])
-        for chunk in some:
-            if (mask := masks.get(chunk.id, 0)) == 0:
-                continue
-            places = _places(mask)
-            if after is not None and chunk.oldest <= after[0] <= chunk.newest:
-                at = _place_in(chunk_ids(session, chunk.id), after[1])
-                if at is not None:
-                    places = places[places < at] if descending else places[places > at]
-            if len(places):
-                ordered = places[::-1] if descending else places
-                yield Piece(chunk.id, chunk.oldest, chunk.newest, ordered.tolist())
+    def __init__(self, session: Session, wanted: Wanted, unindexed_comments: int) -> None:
+        self.chunks = heads(session)
+        self.unindexed = unindexed_comments
+        self._session, self._wanted = session, wanted
+        self._kept: dict[int, int] = {}
+
+    def candidates(
+        self,
+        chunks: Sequence[_Head],
+        after: tuple[datetime, uuid.UUID] | None = None,
+        *,
+        descending: bool = False,
+    ) -> Iterator[Piece]:
+        """Of each chunk, in their order, the comments that may be what is wanted; those of nothing are left out.
+
+        In a chunk that has the comment ``after``, only those that are newer, or with ``descending`` older than that.
+        """
+        for some in _growing(chunks):
+            masks = self._masks(some)
+            for chunk in some:
+                if (mask := masks[chunk.id]) == 0:
+                    continue
+                places = _places(mask)
+                if after is not None and chunk.oldest <= after[0] <= chunk.newest:
+                    at = _place_in(chunk_ids(self._session, chunk.id), after[1])
+                    if at is not None:
+                        places = places[places < at] if descending else places[places > at]
+                if len(places):
+                    ordered = places[::-1] if descending else places
+                    yield Piece(chunk.id, chunk.oldest, chunk.newest, ordered.tolist())
+
+    def count(self, enough: int) -> int:
+        """How many candidates there are: counted up to about ``enough``, from then on by the share of what is left."""
+        total, seen, size = 0, 0, sum(chunk.size for chunk in self.chunks)
+        for some in _growing(self.chunks):
+            total += sum(mask.bit_count() for mask in self._masks(some).values())
+            seen += sum(chunk.size for chunk in some)
+            if total >= enough:
+                return round(total * size / seen)
+        return total
+
+    def _masks(self, chunks: Sequence[_Head]) -> dict[int, int]:
+        new = [chunk.id for chunk in chunks if chunk.id not in self._kept]
+        if new:
+            self._kept |= dict.fromkeys(new, 0) | _masks(self._session, self._wanted, new)
+        return {chunk.id: self._kept[chunk.id] for chunk in chunks}
 
 
 def _growing(chunks: Sequence[_Head]) -> Iterator[Sequence[_Head]]:
@@ -137,17 +160,6 @@ _IDS_AT = select(_parts.c.number, _parts.c.ids).where(_parts.c.number.in_(_IDS))
 def _number(chunk_id: int, place: int) -> int:
     """The number of the row that has the id at a place; those of a chunk follow each other."""
     return chunk_id * (FULL // IDS_TOGETHER) + place // IDS_TOGETHER
-
-
-def count_candidates(session: Session, wanted: Wanted, chunks: Sequence[_Head], enough: int) -> int:
-    """How many ``candidates`` there are: counted up to about ``enough``, from then on by the share of what is left."""
-    total, seen, size = 0, 0, sum(chunk.size for chunk in chunks)
-    for some in _growing(chunks):
-        total += sum(mask.bit_count() for mask in _masks(session, wanted, [chunk.id for chunk in some]).values())
-        seen += sum(chunk.size for chunk in some)
-        if total >= enough:
-            return round(total * size / seen)
-    return total
 
 
 def _masks(session: Session, wanted: Wanted, chunk_ids: Sequence[int]) -> dict[int, int]:
