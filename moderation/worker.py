@@ -1,5 +1,5 @@
 """The worker: a loop that leases deliveries and settles them, threads that send; and beside it a loop for external
-scorers, one for mail and one for what sites let go after some days.
+scorers, one for mail, one for what sites let go after some days and one that keeps the index of texts.
 
 A loop hands out no more than there are threads. An endpoint is in one run at a time: a slow receiver holds one thread,
 and all that do not answer well at present hold no more than a part of them together.
@@ -21,7 +21,7 @@ from flask import Flask
 
 from moderation.domain.actor import WORKER
 from moderation.errors import StorageUnavailable
-from moderation.services import deliver, digests, mailing, raids, retention, scorings
+from moderation.services import deliver, digests, indexing, mailing, raids, retention, scorings
 from moderation.services.parts import Parts
 from moderation.storage import upkeep
 from moderation.storage.db import write
@@ -41,6 +41,12 @@ ASKING_THREADS = 8
 MAIL_POLL_S = 1.0
 """Longest time between a mail and its first try, while no other is being sent."""
 
+INDEX_S = 20.0
+"""Between two looks for comments that the index of texts lacks."""
+
+REINDEX_S = 300.0
+"""Longest time for which the index holds the former text of a comment that was changed or erased, about."""
+
 BEAT_S = 5.0
 RAID_LOOK_S = 5.0
 """How long a raid may last before it is noticed, after its limit is reached."""
@@ -59,12 +65,13 @@ _log = structlog.get_logger("moderation.worker")
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Deliver, ask external scorers, send mail until ``stop`` is set; then finish what is being sent, for 10 s at most.
+    """Deliver, ask external scorers, send mail, index texts until ``stop`` is set; then finish what is being sent.
 
+    That takes 10 s at most.
     Never raises for a database that is away: it backs off and comes back. Several workers on one database share the
     work. Nobody may ``wait()`` on ``stop``: a signal handler that sets it could wait for itself.
     """
-    beside: list[threading.Thread] = [_Asking(app, stop), _Retaining(app, stop)]
+    beside: list[threading.Thread] = [_Asking(app, stop), _Retaining(app, stop), _Indexing(app, stop)]
     if app.extensions["moderation"].mailer is not None:
         beside.append(_Mailing(app, stop))
     for thread in beside:
@@ -389,3 +396,26 @@ class _Retaining(_Loop):
             return wait_s
         self._failures = 0
         return TIDY_S
+
+
+class _Indexing(_Loop):
+    """The loop that takes new comments into the index of texts, and makes anew what changed."""
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__(app, stop)
+        self._next_changed = time.monotonic()
+
+    def _step(self) -> float:
+        """Index what is new, and now and then what changed; returns how long to wait, in seconds."""
+        try:
+            indexed = indexing.index_new(self._parts)
+            if not indexed and time.monotonic() >= self._next_changed:
+                indexing.index_changed(self._parts)
+                indexing.join_small(self._parts)
+                self._next_changed = time.monotonic() + REINDEX_S
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
+            wait_s = self._back_off_s()
+            _log.error("texts not indexed", error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        return 0.0 if indexed else INDEX_S

@@ -18,7 +18,7 @@ from moderation.domain.comment import WAITING
 from moderation.errors import CallerError, Invalid, NotFound
 from moderation.services.moderate import QueueFilter, check_filter, items_of, queue_query
 from moderation.services.parts import Parts
-from moderation.storage import comments, desk
+from moderation.storage import comments, desk, queue
 from moderation.storage.db import read, write
 
 MAX_KNOWN = 40
@@ -69,7 +69,7 @@ def live(
         moved = [one["id"] for one in standing if one["state"] != asked.state]
         by = desk.latest_decisions(session, moved)
         facts = {
-            "total_estimate": comments.queue_estimate(session, query),
+            "total_estimate": queue.estimate(session, query),
             "arrived": list(desk.arrived(session, query, since - OVERLAP, MAX_ARRIVED)),
             "comments": [one | _decided(by.get(one["id"])) for one in standing],
         }

@@ -5,7 +5,7 @@ record, what readers see, an outbox row for each subscribed endpoint, the audit 
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -24,14 +24,15 @@ from moderation.services import events, figures, learning, notices
 from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import site_for
-from moderation.storage import audit, comments, decisions, sites, tallies, threads
-from moderation.storage.comments import QueueQuery, Surroundings
+from moderation.storage import audit, comments, decisions, queue, sites, tallies, threads
+from moderation.storage.comments import Surroundings
 from moderation.storage.db import read, write
 from moderation.storage.models import AuditLine, Comment, Decision
+from moderation.storage.queue import QueueQuery
 
 SORTS = ("oldest", "newest", "risk", "safest")
 CLAIM_FILTERS = ("me", "others", "none", "any")
-MOST_COUNTED, MOST_COUNTED_BY_TEXT = comments.ESTIMATE_LIMIT, comments.TEXT_ESTIMATE_LIMIT
+MOST_COUNTED, MOST_COUNTED_BY_TEXT = queue.ESTIMATE_LIMIT, queue.TEXT_ESTIMATE_LIMIT
 MAX_BULK = 500
 MAX_CLAIMS = 100
 MAX_CLAIM_MINUTES = 120
@@ -66,8 +67,8 @@ class QueueFilter:
 
 
 def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]:
-    """One page of what waits (or of another state), with the reasons. ``total_estimate`` is exact up to
-    ``MOST_COUNTED``, with ``q`` up to ``MOST_COUNTED_BY_TEXT``.
+    """One page of what waits (or of another state), with the reasons. ``total_estimate`` goes up to ``MOST_COUNTED``,
+    with ``q`` up to ``MOST_COUNTED_BY_TEXT``; see ``queue.estimate``.
 
     Raises ``NotFound`` for a site that is not the actor's, ``Invalid`` for a filter that does not fit.
     """
@@ -76,12 +77,14 @@ def list_queue(parts: Parts, actor: Actor, asked: QueueFilter) -> dict[str, Any]
         query = queue_query(session, parts, actor, asked)
         listing = f"queue:{actor.key}:{asked.state}:{asked.sort}:{asked.site}"
         place = read_cursor(parts.vault, listing, asked.cursor)
-        rows = comments.queue_page(session, query, sort=asked.sort, limit=asked.limit + 1, after=place)
+        index = queue.index_for(session, query)
+        rows = queue.page(session, query, index, sort=asked.sort, limit=asked.limit + 1, after=place)
         page = rows[: asked.limit]
         items = items_of(session, parts, page)
-        estimate = comments.queue_estimate(session, query)
+        is_all = place is None and len(rows) <= asked.limit
+        estimate = len(rows) if is_all else queue.estimate(session, query, index)
     last = page[-1] if len(rows) > asked.limit else None
-    value = None if last is None else (last.risk if asked.sort in comments.BY_RISK else last.created_at)
+    value = None if last is None else (last.risk if asked.sort in queue.BY_RISK else last.created_at)
     return {
         "items": items,
         "next": write_cursor(parts.vault, listing, value, last.id) if last else None,
@@ -212,7 +215,6 @@ def _item(comment: Comment | Row[Any], around: Surroundings, now: datetime) -> d
                 "evidence": evidence_shown(s.evidence, comment.body),
             }
             for s in around.signals[comment.id]
-            if s.weight or s.evidence or s.forces or not s.available
         ],
         "alike": _alike(comment, around),
         "reports": comment.reports,
@@ -223,15 +225,16 @@ def _item(comment: Comment | Row[Any], around: Surroundings, now: datetime) -> d
 
 
 ALIKE_COUNTED = comments.ALIKE_COUNTED
-ALIKE_STATES = tuple(state for state in State if state is not State.DELETED)
+ALIKE_STATES = tuple(state.value for state in State if state is not State.DELETED)
 
 
 def _alike(comment: Comment | Row[Any], around: Surroundings) -> dict[str, Any]:
     """The other comments of the group, counted; from ``ALIKE_COUNTED`` on it is that many or more."""
     key = comment.alike_key
-    counts = dict(around.alike.get((comment.site_id, key), {})) if key else {}
-    by_state = {state.value: counts.get(state, 0) - int(state == comment.state) for state in ALIKE_STATES}
-    by_state = {state: max(0, n) for state, n in by_state.items()}
+    counts = around.alike.get((comment.site_id, key), {}) if key else {}
+    by_state = {state: counts.get(state, 0) for state in ALIKE_STATES}
+    if by_state.get(comment.state):
+        by_state[comment.state] -= 1
     return {"count": sum(by_state.values()), "by_state": by_state, "group": key.hex() if key else None}
 
 
@@ -314,15 +317,17 @@ class _Done:
     site_id: uuid.UUID
     counts: list[tallies.Count]
     lesson: learning.Lesson
-    line: Callable[[], None]
+    entry: audit.Entry
 
 
-def _finish(session: Session, parts: Parts, done: Sequence[_Done]) -> None:
+def _finish(session: Session, parts: Parts, actor: Actor, done: Sequence[_Done]) -> None:
     """Count, learn and write down what was done, last and in one order, since each of these rows makes others wait."""
     tallies.count_all(session, [count for one in done for count in one.counts])
     learning.learn(session, parts, [one.lesson for one in done])
-    for one in sorted(done, key=lambda one: one.site_id):
-        one.line()
+    for site_id in sorted({one.site_id for one in done}):
+        entries = [one.entry for one in done if one.site_id == site_id]
+        at = done[0].answer["created_at"]
+        audit.append_all(session, site_id=site_id, actor=actor, entries=entries, now=at, key=parts.vault.audit_key)
 
 
 def decide(
@@ -351,7 +356,7 @@ def decide(
         done = _carry_out(session, parts, actor, [step], order)
         if not done:
             raise Conflict(_MOVED_ON)
-        _finish(session, parts, done)
+        _finish(session, parts, actor, done)
     return done[0].answer
 
 
@@ -413,7 +418,7 @@ def _decide_each(
         except CallerError as error:
             results[comment_id] = _refused(comment_id, error)
     done = _carry_out(session, parts, actor, steps, order)
-    _finish(session, parts, done)
+    _finish(session, parts, actor, done)
     for step in steps:
         results[step.comment.id] = _refused(step.comment.id, Conflict(_MOVED_ON))
     for answer in (one.answer for one in done):
@@ -488,20 +493,11 @@ def _carry_out(session: Session, parts: Parts, actor: Actor, steps: Sequence[_St
     moved = _move(session, steps, now)
     found = [(step.comment, step.before, step.after) for step in moved]
     ids = decisions.add_decisions(session, found, actor, order.action, order.reason, now, order.note)
-    return [
-        _done(session, parts, actor, step, order, decision_id, now)
-        for step, decision_id in zip(moved, ids, strict=True)
-    ]
+    return [_done(step, order, decision_id, now) for step, decision_id in zip(moved, ids, strict=True)]
 
 
-def _done(
-    session: Session, parts: Parts, actor: Actor, step: _Step, order: _Order, decision_id: uuid.UUID, now: datetime
-) -> _Done:
+def _done(step: _Step, order: _Order, decision_id: uuid.UUID, now: datetime) -> _Done:
     comment, before, after = step.comment, step.before, step.after
-
-    def line() -> None:
-        _audit(parts, session, actor, comment, f"comment.{order.action}", order.reason, now, before, after)
-
     answer = {
         "decision_id": decision_id,
         "id": comment.id,
@@ -511,7 +507,9 @@ def _done(
         "created_at": now,
     }
     counts = _counts(comment.site_id, now.date(), before, after, comment.risk)
-    return _Done(answer, comment.site_id, counts, learning.Lesson(comment, decision_id, order.action), line)
+    moved = {"from": before.value, "to": after.value}
+    entry = audit.Entry(f"comment.{order.action}", "comment", str(comment.id), order.reason, moved)
+    return _Done(answer, comment.site_id, counts, learning.Lesson(comment, decision_id, order.action), entry)
 
 
 def _move(session: Session, steps: Sequence[_Step], now: datetime) -> list[_Step]:
@@ -893,7 +891,7 @@ def stats(parts: Parts, actor: Actor, site_key: str | None, days: int = 30) -> d
         asked = _sites_asked(session, actor, site_key)
         ids = list(asked) if asked is not None else sites.all_site_ids(session)
         rows = tallies.counts_by_day(session, ids, since)
-        pending = comments.queue_estimate(session, QueueQuery(sites=asked, state=State.PENDING))
+        pending = queue.estimate(session, QueueQuery(sites=asked, state=State.PENDING))
         oldest = comments.oldest_waiting(session, ids)
         latest = figures.latest(session, ids, datetime.combine(since, time.min, UTC), AGREES_FROM)
         taught = learning.figures_of(session, ids[0]) if len(ids) == 1 else None

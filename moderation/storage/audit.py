@@ -105,26 +105,56 @@ def append(
     Call it last: on PostgreSQL the chain stays locked from here to the end of the transaction (on SQLite there is one
     writer anyway). ``data`` becomes plain JSON: what is neither text, number, truth value nor None is kept as text.
     """
+    entry = Entry(action, object_kind, object_id, reason, data)
+    append_all(session, site_id=site_id, actor=actor, entries=[entry], now=now, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a line tells, beside who did it and when."""
+
+    action: str
+    object_kind: str
+    object_id: str
+    reason: str = ""
+    data: Mapping[str, Any] | None = None
+
+
+def append_all(
+    session: Session,
+    *,
+    site_id: uuid.UUID | None,
+    actor: Actor,
+    entries: Sequence[Entry],
+    now: datetime,
+    key: bytes | None = None,
+) -> None:
+    """The same for several lines, one after the other, in few statements, however many. ``entries``: at least one."""
     chain = _chain(site_id)
     _lock(session, chain)
-    end = _end(session, chain, site_id, action)
-    line: dict[str, Any] = {
-        "chain": chain,
-        "site_id": site_id,
-        "at": now.astimezone(UTC),
-        "actor_kind": actor.kind,
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "action": action,
-        "object_kind": object_kind,
-        "object_id": object_id,
-        "reason": reason,
-        "data": _plain(data or {}),
-        "previous": end.hash,
-    }
-    line["hash"] = _hash(line, key)
-    seq = session.execute(_INSERT, line).scalar_one()
-    _keep(session, end.after(seq, line["hash"]), key)
+    end = _end(session, chain, site_id, entries[0].action)
+    lines: list[dict[str, Any]] = []
+    previous = end.hash
+    for entry in entries:
+        line: dict[str, Any] = {
+            "chain": chain,
+            "site_id": site_id,
+            "at": now.astimezone(UTC),
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "actor_name": actor.name,
+            "action": entry.action,
+            "object_kind": entry.object_kind,
+            "object_id": entry.object_id,
+            "reason": entry.reason,
+            "data": _plain(entry.data or {}),
+            "previous": previous,
+        }
+        previous = _hash(line, key)
+        lines.append({**line, "hash": previous})
+    for seq, line in zip(session.scalars(_INSERT, lines), lines, strict=True):
+        end = end.after(seq, line["hash"])
+    _keep(session, end, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +358,7 @@ def _chain(site_id: uuid.UUID | None) -> str:
 
 _LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 _heads = cast("Table", AuditHead.__table__)
-_INSERT = insert(AuditLine.__table__).returning(AuditLine.seq)  # type: ignore[arg-type]
+_INSERT = insert(AuditLine.__table__).returning(AuditLine.seq, sort_by_parameter_order=True)  # type: ignore[arg-type]
 _END = select(_heads).where(_heads.c.chain == bindparam("of"))
 _LINES = select(AuditLine.seq, AuditLine.hash).where(AuditLine.chain == bindparam("of")).order_by(AuditLine.seq)
 """Built once: to build a statement takes longer than to run it."""

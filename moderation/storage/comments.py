@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+import orjson
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Float,
     Integer,
     Row,
     Select,
@@ -18,33 +18,29 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal_column,
     or_,
     select,
     tuple_,
+    type_coerce,
     union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.types import NullType
 
 from moderation.domain.comment import State
 from moderation.domain.tree import Node, shown_changes
+from moderation.storage import search
 from moderation.storage.db import is_postgres, new_id
 from moderation.storage.models import Author, Comment, Fingerprint, Report, Revision, SignalRow, Thread
 from moderation.storage.sites import site_keys
 from moderation.storage.threads import thread_names, touch_thread
-from moderation.storage.types import Id, Utc
-
-ESTIMATE_LIMIT = 10_000
-"""Beyond this many, ``total_estimate`` stops counting: a count of everything would grow with the table."""
-
-TEXT_ESTIMATE_LIMIT = 1_000
-"""The same where words are looked for: each text is read for it."""
+from moderation.storage.types import Id
 
 Place = tuple[Any, uuid.UUID]
 """Where a page ended: the sort value and the id of its last row."""
@@ -145,6 +141,7 @@ def add_bands(session: Session, site_id: uuid.UUID, comment_id: uuid.UUID, bands
 def forget_signals(session: Session, comment: Comment) -> bool:
     """Remove what the signals said of a comment's text, and its bands; whether it stood for its group."""
     session.execute(_FORGET_SIGNALS, {"of": comment.id})
+    search.note_changed(session, [comment.id])
     return forget_bands(session, comment.id)
 
 
@@ -162,6 +159,7 @@ def replace_signal(session: Session, comment: Comment, signal: Mapping[str, Any]
     """Put what a signal says now in the place of what it said before."""
     session.execute(_FORGET_SIGNAL, {"of": comment.id, "called": signal["name"]})
     add_signals(session, comment, [signal], ())
+    search.note_changed(session, [comment.id])
 
 
 def rejudge(session: Session, comment: Comment, risk: float, scores: Mapping[str, Any], reasons: Sequence[str]) -> None:
@@ -499,7 +497,7 @@ _MEMBERS = select(*(_comments.c[name] for name in ("id", "thread_id", "state", "
 _MEMBERS = _MEMBERS.where(*_OF_GROUP).order_by(_comments.c.id.desc()).limit(_LIMIT)
 
 
-def _in_state(state: State) -> ColumnElement[bool]:
+def in_state(state: State) -> ColumnElement[bool]:
     """No column for the planner, who would rather walk all comments in a state than those of a group."""
     return literal_column(f"comments.state || '' = '{state.value}'")
 
@@ -574,7 +572,7 @@ def alike_page(
     names = ("id", "thread_id", "author_name", "state", "version", "created_at", "exact", "sketch", "body", "risk")
     statement = select(*(_comments.c[name] for name in names)).where(*_OF_GROUP, _comments.c.id != but)
     if state is not None:
-        statement = statement.where(_in_state(state))
+        statement = statement.where(in_state(state))
     if after is not None:
         statement = statement.where(_comments.c.id < after)
     statement = statement.order_by(_comments.c.id.desc()).limit(limit)
@@ -585,7 +583,7 @@ def ids_of_group(
     session: Session, group: Group, state: State, until: datetime | None, limit: int
 ) -> Sequence[uuid.UUID]:
     """The oldest comments of a group in a state; with ``until``, those that nobody wrote or edited after it."""
-    statement = select(_comments.c.id).where(*_OF_GROUP, _in_state(state))
+    statement = select(_comments.c.id).where(*_OF_GROUP, in_state(state))
     if until is not None:
         statement = statement.where(func.coalesce(_comments.c.edited_at, _comments.c.created_at) <= until)
     statement = statement.order_by(_comments.c.id).limit(limit)
@@ -681,154 +679,12 @@ def count_for_authors(session: Session, moves: Iterable[tuple[uuid.UUID, State |
 # --- the queue -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class QueueQuery:
-    """What is asked of the queue; None means "any". ``sites`` None: all sites. ``alike``: a comment and its key."""
-
-    sites: frozenset[uuid.UUID] | None
-    state: State
-    thread: str | None = None
-    text: str | None = None
-    author: str | None = None
-    signal: str | None = None
-    min_risk: float | None = None
-    reported: bool | None = None
-    before: datetime | None = None
-    after: datetime | None = None
-    claimed: str | None = None
-    alike: tuple[uuid.UUID, bytes | None] | None = None
-    me: str = ""
-    now: datetime | None = None
-
-
 _QUEUED = (
     *("id", "site_id", "thread_id", "parent_id", "author_id", "author_name", "author_url", "author_proven", "avatar"),
     *("email_domain", "body", "body_html", "state", "version", "created_at", "edited_at", "risk", "scores", "reasons"),
     *("reports", "claimed_name", "claimed_until", "alike_key"),
 )
 SELECT_QUEUED = select(*(_comments.c[name] for name in _QUEUED))
-
-
-BY_RISK, ASCENDING = ("risk", "safest"), ("oldest", "safest")
-
-
-def queue_page(
-    session: Session, query: QueueQuery, *, sort: str, limit: int, after: Place | None
-) -> Sequence[Row[Any]]:
-    """One page of the queue, sorted ``oldest``, ``newest``, ``risk`` (highest first) or ``safest`` (lowest first), with
-    what moderators see.
-    """
-    sites = _sites(query)
-    if sites is not None:
-        given = _of_site(sites) | {"limit": limit} | _place(after)
-        return session.execute(_plain_page(query.state, bool(sites), sort, after is not None), given).all()
-    column: Any = Comment.risk if sort in BY_RISK else Comment.created_at
-    statement = queue_select(session, query).with_only_columns(*SELECT_QUEUED.selected_columns)
-    return _page(session, statement, column, descending=sort not in ASCENDING, limit=limit, after=after)
-
-
-def _sites(query: QueueQuery) -> list[uuid.UUID] | None:
-    """The one site of a query without any filter (none: all sites); None for another query."""
-    if query.sites is not None and len(query.sites) != 1:
-        return None
-    filters = (query.thread, query.text, query.author, query.signal, query.min_risk, query.reported)
-    if any(one is not None for one in (*filters, query.before, query.after, query.claimed, query.alike)):
-        return None
-    return list(query.sites or ())
-
-
-@lru_cache
-def _plain_page(state: State, one_site: bool, sort: str, behind: bool) -> Any:
-    column = "risk" if sort in BY_RISK else "created_at"
-    return _sorted(_plain(SELECT_QUEUED, state, one_site), column, descending=sort not in ASCENDING, behind=behind)
-
-
-@lru_cache
-def _plain_estimate(state: State, one_site: bool) -> Any:
-    rows = _plain(select(_comments.c.id), state, one_site).limit(ESTIMATE_LIMIT)
-    return select(func.count()).select_from(rows.subquery())
-
-
-def _plain(statement: Select[Any], state: State, one_site: bool) -> Select[Any]:
-    statement = statement.where(literal_column(f"comments.state = '{state.value}'"))
-    return statement.where(_comments.c.site_id == bindparam("site")) if one_site else statement
-
-
-def queue_estimate(session: Session, query: QueueQuery) -> int:
-    """How many the queue holds for this query: exact up to ``ESTIMATE_LIMIT``, which stands for "that many or more";
-    where words are looked for, up to ``TEXT_ESTIMATE_LIMIT``.
-    """
-    sites = _sites(query)
-    if sites is not None:
-        return session.scalar(_plain_estimate(query.state, bool(sites)), _of_site(sites)) or 0
-    most = TEXT_ESTIMATE_LIMIT if query.text is not None else ESTIMATE_LIMIT
-    rows = queue_select(session, query).with_only_columns(Comment.id).limit(most).subquery()
-    return session.scalar(select(func.count()).select_from(rows)) or 0
-
-
-def _of_site(sites: Sequence[uuid.UUID]) -> dict[str, Any]:
-    return {"site": sites[0]} if sites else {}
-
-
-def queue_select(session: Session, query: QueueQuery) -> Select[Comment]:
-    """All comments that a query asks for, in no order."""
-    # The state stands in the text of the statement: a partial index is not used for a parameter on SQLite.
-    conditions: list[ColumnElement[bool]] = [literal_column(f"comments.state = '{query.state.value}'")]
-    if query.alike is not None:
-        conditions = [_in_state(query.state)]
-    if query.sites is not None:
-        one = len(query.sites) == 1
-        conditions.append(
-            Comment.site_id == next(iter(query.sites)) if one else Comment.site_id.in_(sorted(query.sites))
-        )
-    conditions += _plain_conditions(query)
-    if query.thread is not None:
-        conditions.append(_thread_condition(session, query.thread, query.sites))
-    if query.signal is not None:
-        speaks = or_(SignalRow.weight != 0, SignalRow.forces.is_not(None))
-        of_signal = and_(SignalRow.comment_id == Comment.id, SignalRow.name == query.signal, speaks)
-        conditions.append(exists().where(of_signal))
-    if query.claimed is not None:
-        conditions.append(_claim_condition(query))
-    if query.alike is not None:
-        own, key = query.alike
-        conditions.append(Comment.id == own if key is None else Comment.alike_key == key)
-    return select(Comment).where(and_(*conditions))
-
-
-def _plain_conditions(query: QueueQuery) -> list[ColumnElement[bool]]:
-    reported: ColumnElement[bool] = literal_column(
-        f"comments.reports {'>' if query.reported else '='} 0"
-    )  # in the text, like the state
-    pairs: list[tuple[Any, ColumnElement[bool]]] = [
-        (query.min_risk, Comment.risk >= (query.min_risk or 0)),
-        (query.reported, reported),
-        (query.before, Comment.created_at < (query.before or query.now)),
-        (query.after, Comment.created_at > (query.after or query.now)),
-        (query.text, Comment.body.icontains(query.text or "", autoescape=True)),
-        (query.author, Comment.author_name.icontains(query.author or "", autoescape=True)),
-    ]
-    return [condition for value, condition in pairs if value is not None]
-
-
-def _thread_condition(session: Session, key: str, sites: frozenset[uuid.UUID] | None) -> ColumnElement[bool]:
-    """By the ids of the threads with this key, looked up before: with a subquery SQLite reads the whole site."""
-    statement = select(Thread.id).where(Thread.key == key)
-    if sites is not None:
-        statement = statement.where(Thread.site_id.in_(sorted(sites)))
-    ids = session.scalars(statement).all()
-    return Comment.thread_id == ids[0] if len(ids) == 1 else Comment.thread_id.in_(ids)
-
-
-def _claim_condition(query: QueueQuery) -> ColumnElement[bool]:
-    held = and_(Comment.claimed_by.is_not(None), Comment.claimed_until > query.now)
-    match query.claimed:
-        case "me":
-            return and_(held, Comment.claimed_by == query.me)
-        case "others":
-            return and_(held, Comment.claimed_by != query.me)
-        case _:
-            return or_(Comment.claimed_by.is_(None), Comment.claimed_until <= query.now)
 
 
 def claim_next(
@@ -874,6 +730,15 @@ def release_claims(session: Session, me: str, ids: Sequence[uuid.UUID] | None) -
     return len(found)
 
 
+class Said(NamedTuple):
+    """What a signal that noticed something, or could not be judged, said of a comment."""
+
+    name: str
+    weight: float
+    available: bool
+    evidence: list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a moderator sees beside a page of comments, by id."""
@@ -882,11 +747,14 @@ class Surroundings:
     threads: Mapping[uuid.UUID, Row[Any]]
     authors: Mapping[uuid.UUID, Row[Any]]
     parents: Mapping[uuid.UUID, Row[Any]]
-    signals: Mapping[uuid.UUID, list[Row[Any]]]
+    signals: Mapping[uuid.UUID, list[Said]]
     alike: Mapping[Group, Mapping[str, int]]
 
 
-_SIGNALS = select(*(_signals.c[name] for name in ("comment_id", "name", "weight", "available", "evidence", "forces")))
+_SIGNALS = select(
+    *(type_coerce(_signals.c[name], NullType).label(f"stored_{name}") for name in ("comment_id", "evidence")),
+    *(_signals.c[name] for name in ("name", "weight", "available", "forces")),
+)
 _SIGNALS = _SIGNALS.where(_signals.c.comment_id.in_(_IDS)).order_by(_signals.c.name)
 _RECORDS = select(*(_authors.c[name] for name in ("id", "approved", "rejected", "spam")))
 _RECORDS = _RECORDS.where(_authors.c.id.in_(_IDS))
@@ -896,9 +764,14 @@ _PARENTS = _PARENTS.where(_comments.c.id.in_(_IDS))
 
 def surroundings_of(session: Session, comments: Sequence[Comment | Row[Any]]) -> Surroundings:
     """Sites, threads, authors, parents, signals and groups of the comments, in few queries whatever their number."""
-    signals: dict[uuid.UUID, list[Row[Any]]] = {comment.id: [] for comment in comments}
-    for row in session.execute(_SIGNALS, {"ids": list(signals)}):
-        signals[row.comment_id].append(row)
+    signals: dict[uuid.UUID, list[Said]] = {comment.id: [] for comment in comments}
+    # By the ids as they are stored, and without what found nothing: to make the values takes longer than to read them.
+    stored = {Id().process_bind_param(id, session.get_bind().dialect): said for id, said in signals.items()}
+    rows: Any = session.execute(_SIGNALS, {"ids": list(signals)})
+    for own, evidence, name, weight, available, forces in rows:
+        found = orjson.loads(evidence) if isinstance(evidence, str) else evidence
+        if weight or found or forces or not available:
+            stored[own].append(Said(name, weight, available, found))
     return Surroundings(
         sites=site_keys(session, {comment.site_id for comment in comments}),
         threads=thread_names(session, {comment.thread_id for comment in comments}),
@@ -937,21 +810,3 @@ def oldest_waiting(session: Session, site_ids: Sequence[uuid.UUID]) -> datetime 
         for site_id in site_ids
     ]
     return min((first for first in firsts if first is not None), default=None)
-
-
-def _page(
-    session: Session,
-    statement: Select[Any],
-    column: Any,
-    *,
-    descending: bool,
-    limit: int,
-    after: Place | None,
-) -> Sequence[Row[Any]]:
-    """A keyset page by ``column`` and id."""
-    if after is not None:
-        kind = Utc() if isinstance(after[0], datetime) else Float() if isinstance(after[0], float) else None
-        place, end = tuple_(column, Comment.id), tuple_(*after, types=[kind or column.type, Id()])
-        statement = statement.where(place < end if descending else place > end)
-    order = (column.desc(), Comment.id.desc()) if descending else (column, Comment.id)
-    return session.execute(statement.order_by(*order).limit(limit)).all()

@@ -33,8 +33,9 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import Actor
 from moderation.domain.comment import WAITING, State
-from moderation.storage.comments import SELECT_QUEUED, QueueQuery, queue_select
+from moderation.storage.comments import SELECT_QUEUED
 from moderation.storage.models import Comment, Decision, Revision, SignalRow
+from moderation.storage.queue import QueueQuery, select_all
 from moderation.storage.types import Id, Utc
 
 _comments, _decisions = cast("Table", Comment.__table__), cast("Table", Decision.__table__)
@@ -137,7 +138,7 @@ def _pulse(state: State, sites: int) -> tuple[Any, Any]:
 def arrived(session: Session, query: QueueQuery, since: datetime, limit: int) -> Sequence[uuid.UUID]:
     """The ids of comments that a query asks for and that came in after ``since``, the newest first."""
     after = since if query.after is None else max(since, query.after)
-    statement = queue_select(session, replace(query, after=after)).with_only_columns(Comment.id)
+    statement = select_all(session, replace(query, after=after)).with_only_columns(Comment.id)
     return session.scalars(statement.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
@@ -167,8 +168,8 @@ def _first_of(session: Session, query: QueueQuery, limit: int) -> Subquery:
         by_index = replace(by_index, min_risk=None)
     costly = replace(QueueQuery(sites=None, state=query.state, me=query.me, now=query.now), min_risk=query.min_risk)
     costly = replace(costly, text=query.text, author=query.author, claimed=query.claimed)
-    fits = queue_select(session, costly).whereclause
-    rows = queue_select(session, by_index).with_only_columns(Comment.id, type_coerce(fits, Boolean).label("fits"))
+    fits = select_all(session, costly).whereclause
+    rows = select_all(session, by_index).with_only_columns(Comment.id, type_coerce(fits, Boolean).label("fits"))
     order = (Comment.risk.desc(), Comment.id.desc()) if by_risk else (Comment.created_at, Comment.id)
     return rows.order_by(*order).limit(limit).subquery()
 

@@ -241,6 +241,7 @@ class Comment(Base):
             "state",
             "risk",
             "id",
+            "created_at",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
@@ -250,11 +251,12 @@ class Comment(Base):
             "state",
             "risk",
             "id",
+            "created_at",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
-        Index("ix_comments_state", "site_id", "state", "created_at", "id"),
-        Index("ix_comments_state_all", "state", "created_at", "id"),
+        Index("ix_comments_state", "site_id", "state", "created_at", "id", "risk"),
+        Index("ix_comments_state_all", "state", "created_at", "id", "risk"),
         Index("ix_comments_thread", "thread_id", "state", "created_at", "id"),
         Index(
             "ix_comments_claimed",
@@ -360,6 +362,44 @@ class SignalRow(Base):
     scores: Mapped[dict[str, float]] = mapped_column(Json, default=dict, server_default=text("'{}'"))
     forces: Mapped[str | None] = mapped_column(String(10))
     __table_args__ = (_of_comment(),)
+
+
+class Unindexed(Base):
+    """A comment that came, changed or went since the index of texts took it; triggers note it. ``changes`` counts."""
+
+    __tablename__ = "unindexed"
+    comment_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    changes: Mapped[int] = mapped_column(default=1)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class SearchChunk(Base):
+    """A part of the index of texts: comments that lie side by side in the order of their time."""
+
+    __tablename__ = "search_chunks"
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    oldest: Mapped[datetime] = mapped_column(Utc)
+    newest: Mapped[datetime] = mapped_column(Utc)
+    size: Mapped[int] = mapped_column()
+
+
+class SearchIds(Base):
+    """Some of the ids of a chunk's comments, of 16 bytes each, in the order of their places."""
+
+    __tablename__ = "search_ids"
+    number: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    ids: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SearchTerm(Base):
+    """The places in a chunk of the comments that have a term, as ``storage/search.py`` packs them."""
+
+    __tablename__ = "search_terms"
+    chunk_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    term: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    places: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class Revision(Base):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.domain.actor import POLICY
 from moderation.domain.comment import State
+from moderation.storage import search
 from moderation.storage.models import Comment, Decision, Fingerprint, SignalRow
 
 _comments, _signals = cast("Table", Comment.__table__), cast("Table", SignalRow.__table__)
@@ -81,6 +82,7 @@ def replace_judgement(
     if signals:
         of = {"comment_id": old.id, "site_id": old.site_id}
         session.execute(insert(_signals), [{**of, **signal} for signal in signals])
+    search.note_changed(session, [old.id])
     return True
 
 

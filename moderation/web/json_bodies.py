@@ -8,11 +8,13 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NoReturn
 
 import orjson
 from flask.json.provider import JSONProvider
 
+from moderation.domain.times import rfc3339
 from moderation.errors import Invalid, Malformed
 
 MAX_NESTING = 32
@@ -55,6 +57,20 @@ def read_json(raw: bytes) -> Any:
 def canonical(value: Any) -> bytes:
     """The bytes that stand for a parsed body: the same for the same content, however it was written."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def answer(value: Any) -> bytes:
+    """An answer of ours as compact JSON, with times by RFC 3339 as ``schemas.Time`` writes them.
+
+    For long lists, whose dump by a schema takes longer than all the rest; a test holds the two to the same.
+    """
+    return orjson.dumps(value, default=_time, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    raise TypeError(type(value).__name__)
 
 
 class Json(JSONProvider):

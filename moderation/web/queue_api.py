@@ -3,9 +3,11 @@
 import uuid
 from typing import Any
 
+from flask import Response
+
 from moderation.services import moderate
 from moderation.services.moderate import QueueFilter
-from moderation.web import guards, health, schemas
+from moderation.web import guards, health, json_bodies, schemas
 from moderation.web.calls import Calls, actor
 
 calls = Calls("moderation", "/api/v1", "For moderators: a bearer token with a role on the site.", secured=True)
@@ -14,7 +16,8 @@ calls = Calls("moderation", "/api/v1", "For moderators: a bearer token with a ro
 @calls.call("GET", "/queue", query=schemas.QueueQuery, answer=schemas.Queue)
 def list_queue(query: dict[str, Any]) -> Any:
     """List comments that wait, or those in another state."""
-    return moderate.list_queue(guards.parts(), actor(), QueueFilter(**query))
+    page = moderate.list_queue(guards.parts(), actor(), QueueFilter(**query))
+    return Response(json_bodies.answer(page), mimetype="application/json")
 
 
 @calls.call(

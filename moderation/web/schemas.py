@@ -776,7 +776,9 @@ class CommentWhole(QueueItem):
 
 
 class Queue(Schema):
-    """A page of the queue. ``total_estimate`` stops counting at 10,000, with `q` at 1,000."""
+    """A page of the queue. ``total_estimate`` stops at 10,000, with `q` at 1,000; it is exact for short lists and for
+    lists by one filter, and else computed from a part.
+    """
 
     items = fields.List(fields.Nested(QueueItem), required=True)
     next = fields.String(required=True, allow_none=True)

@@ -52,8 +52,8 @@ def test_list_queue_walks_an_index_in_its_order(parts: Parts, people: Any, asked
     sent = Submission("a", None, None, None, "Ana", None, None, None, "A remark.")
     submit_comment(parts, "news", sent, Client("203.0.113.7", "x"))
     steps = plans(parts, lambda: moderate.list_queue(parts, CLI, QueueFilter(**asked)))
-    assert f"USING INDEX {index} " in f"{steps[0]} "
-    assert "ORDER BY" not in steps[1]
+    assert f"INDEX {index} " in f"{steps[0]} "
+    assert not any("ORDER BY" in step for step in steps)
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
