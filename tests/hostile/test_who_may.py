@@ -48,11 +48,12 @@ asks for a form's token; ``metrics`` is in ``tests/api/test_operators.py``, ``co
 ROUTES: dict[str, str] = {
     "open": """
         GET /  GET /docs  GET /openapi.json  GET /favicon.ico  GET /static/<path:filename>  GET /thread.css
-        GET /embed.js  GET /embed/<string(minlength=2, maxlength=3):language>.json
+        GET /embed.js  GET /embed/proof.js  GET /embed/<string(minlength=2, maxlength=3):language>.json
         GET /healthz  GET /readyz  GET /$discovery/rest
         GET /avatars/<string(maxlength=40):name>
         GET /sites/<site:site>/feed.atom  GET /sites/<site:site>/thread.html
         GET /api/v1/sites/<site:site>/comments  GET /api/v1/sites/<site:site>/comments/counts
+        GET /api/v1/sites/<site:site>/challenge
     """,
     "write": """
         POST /api/v1/sites/<site:site>/comments  POST /api/v1/sites/<site:site>/preview
@@ -73,6 +74,7 @@ ROUTES: dict[str, str] = {
         POST /api/v1/comments/<id:comment_id>/reveal-email
         POST /api/v1/decisions  POST /api/v1/decisions/<id:decision_id>/undo
         GET /api/v1/sites  POST /api/v1/sites  GET /api/v1/sites/<site:site>  PATCH /api/v1/sites/<site:site>
+        POST /api/v1/sites/<site:site>/raid
         GET /api/v1/sites/<site:site>/learned  GET /api/v1/sites/<site:site>/learned/export
         POST /api/v1/sites/<site:site>/learned/reset  POST /api/v1/sites/<site:site>/learned/teach
         GET /api/v1/sites/<scope:site>/word-lists
@@ -108,7 +110,8 @@ ROUTES: dict[str, str] = {
         GET /console/second-factor  POST /console/second-factor  POST /console/second-factor/confirm
         POST /console/second-factor/codes  POST /console/second-factor/remove  POST /console/logout
         GET /console/dashboard  GET /console/audit  GET /console/learned  POST /console/learned/reset
-        GET /console/settings  POST /console/settings
+        GET /console/settings  POST /console/settings  POST /console/raid
+        GET /console/privacy  POST /console/privacy  POST /console/privacy/export  POST /console/privacy/erase
         GET /console/rules  POST /console/rules  POST /console/rules/<id:rule_id>/remove
         GET /console/lists  POST /console/lists  GET /console/lists/<name>  GET /console/lists/<name>/file
         POST /console/lists/<name>/remove

@@ -102,7 +102,8 @@ def expected(asked: dict[str, Any], sort: str, sites: Any = None) -> list[uuid.U
     if "thread" in asked:
         where.append(Comment.thread_id.in_(sa.select(Thread.id).where(Thread.key == asked["thread"])))
     if "signal" in asked:
-        of_it = sa.and_(SignalRow.comment_id == Comment.id, SignalRow.name == asked["signal"], SignalRow.weight != 0)
+        speaks = sa.or_(SignalRow.weight != 0, SignalRow.forces.is_not(None))
+        of_it = sa.and_(SignalRow.comment_id == Comment.id, SignalRow.name == asked["signal"], speaks)
         where.append(sa.exists().where(of_it))
     if "min_risk" in asked:
         where.append(Comment.risk >= asked["min_risk"])
@@ -117,8 +118,8 @@ def expected(asked: dict[str, Any], sort: str, sites: Any = None) -> list[uuid.U
     if "claimed" in asked:
         mine = Comment.claimed_by == CLI.key
         where.append({"me": mine, "others": sa.false(), "none": Comment.claimed_by.is_(None)}[asked["claimed"]])
-    by = Comment.risk if sort == "risk" else Comment.created_at
-    order = (by, Comment.id) if sort == "oldest" else (by.desc(), Comment.id.desc())
+    by = Comment.risk if sort in queue.BY_RISK else Comment.created_at
+    order = (by, Comment.id) if sort in queue.ASCENDING else (by.desc(), Comment.id.desc())
     with read() as session:
         return list(session.scalars(sa.select(Comment.id).where(*where).order_by(*order)))
 
