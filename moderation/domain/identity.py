@@ -37,7 +37,7 @@ def canonical_email(raw: str) -> str:
     At most 254 octets, 64 of them before the @. International addresses (RFC 6531) are accepted; quoted local parts,
     comments and address literals are not. Raises ``Invalid`` for ``author.email``, never repeating the address.
     """
-    # Composing makes a text a third of its length at most, and takes time squared where it has nothing but marks.
+    # NFC leaves a quarter of a text at least, and takes time squared where that is nothing but marks.
     _require(len(raw) <= 4 * MAX_ADDRESS_OCTETS, f"is longer than {MAX_ADDRESS_OCTETS} characters")
     text = unicodedata.normalize("NFC", raw).strip()
     _require(bool(text), "is empty")
