@@ -60,6 +60,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         return {
             "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
             "pool_size": 20,
+            # The one that was used last: it has read what its own writes changed, and the others have to read it anew.
+            "pool_use_lifo": True,
         }
     return {
         "pool_size": 8,
