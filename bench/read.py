@@ -22,8 +22,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from beside import (
     ORIGIN,
@@ -73,21 +74,20 @@ def fill(parts: Parts) -> None:
     """Two threads of approved comments: 50, as deep as people answer one another, and 300 on one page."""
     texts = _texts()
 
-    def add(thread: str, parent: object) -> object:
-        text, number = next(texts)
-        name = f"Reader {number % 40}"
-        sent = Submission(thread, None, "A story", parent, name, None, None, None, text, filled_in_ms=60_000)  # type: ignore[arg-type]
-        made = submit_comment(parts, "news", sent, Client("203.0.113.7", "bench"))["id"]
-        moderate.decide(parts, CLI, made, "approve")
+    def add(thread: str, parents: Sequence[Any]) -> list[Any]:
+        made = []
+        for parent in parents:
+            text, number = next(texts)
+            name = f"Reader {number % 40}"
+            sent = Submission(thread, None, "A story", parent, name, None, None, None, text, filled_in_ms=60_000)
+            made.append(submit_comment(parts, "news", sent, Client("203.0.113.7", "bench"))["id"])
+        moderate.decide_many(parts, CLI, made, "approve")
         return made
 
-    for _ in range(10):
-        root = add("fifty", None)
-        first, _ = add("fifty", root), add("fifty", root)
-        add("fifty", add("fifty", first))
-    for _ in range(100):
-        root = add("three-hundred", None)
-        add("three-hundred", add("three-hundred", root))
+    roots = add("fifty", [None] * 10)
+    below = add("fifty", [*roots, *roots])
+    add("fifty", add("fifty", below[:10]))
+    add("three-hundred", add("three-hundred", add("three-hundred", [None] * 100)))
 
 
 def asked(bind: str, path: str, headers: dict[str, str]) -> tuple[str, list[tuple[str, str]], bytes]:

@@ -69,6 +69,8 @@ def engine_options(settings: Settings, *, may_create: bool = False) -> dict[str,
             # By a URI, SQLite can be told not to make an empty file where one is missing; see ``_open_sqlite``.
             "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "uri": not may_create},
             "pool_size": 20,
+            # The one that was used last: it has read what its own writes changed, and the others have to read it anew.
+            "pool_use_lifo": True,
         }
     return {
         "pool_size": 8,

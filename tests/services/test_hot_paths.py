@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from moderation.domain.actor import CLI
 from moderation.domain.kept import Kept
-from moderation.services import desk, moderate, threads
+from moderation.errors import Invalid
+from moderation.services import desk, moderate, sites, threads
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, submit_comment
 from moderation.storage.db import db, read
@@ -211,3 +212,16 @@ def test_undo_all_costs_few_queries_for_each(parts: Parts, people: Any, clock: A
             moderate.undo_all(parts, CLI, at)
         counts.append(len([one for one in seen if "audit" not in one and "pg_advisory" not in one]))
     assert counts[1] - counts[0] <= 10 * 4  # the newest decision on it, and what it taught
+
+
+def test_submit_knows_its_site_without_a_query_and_sees_its_change_at_once(parts: Parts, people: Any) -> None:
+    post(parts, "The first, for which the site is read.")
+    with queries() as seen:
+        post(parts, "Another remark.")
+    assert not [one for one in seen if "FROM sites" in one]
+    assert len(seen) <= 7  # alike texts (2), the network, the thread and its key, the endpoints
+    sites.change_site(parts, CLI, "news", settings={"max_chars": 5})
+    with pytest.raises(Invalid):
+        post(parts, "Longer than that.")
+    sites.change_site(parts, CLI, "news", settings={"max_chars": 100})
+    post(parts, "Longer than that.")
