@@ -151,6 +151,8 @@ def ids_waiting(one: Grown, sort: str, count: int) -> list[str]:
     while len(found) < count:
         page = json.loads(one.caller.get(_path(sort=sort) + cursor)[0])
         found += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
         cursor = f"&cursor={quote(page['next'])}"
     return found[:count]
 
