@@ -3,7 +3,7 @@
     python bench/growth.py [--sizes 1000,100000,1000000] [--rounds 15] [--databases sqlite,postgresql] [--short]
         [--cpu] [--keep DIR]
 
-For each database and size ``growing.py`` makes a database: nearly all comments are decided, one of a hundred waits, and
+For each database and size ``growing.py`` makes a database: nearly all comments are decided, one of twenty waits, and
 one of twelve is in one large thread. The shipped server runs on each, with one process, and is asked in turn: from the
 smallest database, the larger ones, and from a bare WSGI program that sends as many bytes. What is read is another
 thread each time, so that no answer is a kept one; ``kept`` is the same thread again and again. With 10,000,000 it takes
@@ -29,7 +29,7 @@ GROWTH = 1.2
 NOISE_MS = 0.5
 """By how much more two medians may differ, whatever their ratio."""
 
-WAITING = 0.01
+WAITING = 0.05
 LARGE = "2026/large-1"
 TEXT = "The tram by the river stops too early, and nobody at the council answers letters about it. No. "
 

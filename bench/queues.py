@@ -40,7 +40,8 @@ def filters(one: Grown) -> dict[str, dict[str, str]]:
         "all sites": {},
         "one site": {"site": "news"},
         "q, frequent": {"q": "harbour"},
-        "q, rare": {"q": "quokka"},
+        "q, one comment": {"q": "quokka 0"},
+        "q, one in 20,000": {"q": "quokka"},
         "q, nothing": {"q": "thermostatic"},
         "q, two letters": {"q": "oo"},
         "author": {"author": "Reader 17"},
@@ -150,6 +151,8 @@ def ids_waiting(one: Grown, sort: str, count: int) -> list[str]:
     while len(found) < count:
         page = json.loads(one.caller.get(_path(sort=sort) + cursor)[0])
         found += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
         cursor = f"&cursor={quote(page['next'])}"
     return found[:count]
 

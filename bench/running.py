@@ -44,8 +44,15 @@ class Caller:
         sent = None if body is None else json.dumps(body).encode()
         headers = self.headers | ({"Content-Type": "application/json"} if sent else {})
         started = time.perf_counter()
-        self.connection.request(method, path, body=sent, headers=headers)
-        answer = self.connection.getresponse()
+        try:
+            self.connection.request(method, path, body=sent, headers=headers)
+            answer = self.connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # The server closed it for having been idle: that is no answer, and costs the caller nothing.
+            self.connection.close()
+            started = time.perf_counter()
+            self.connection.request(method, path, body=sent, headers=headers)
+            answer = self.connection.getresponse()
         data = answer.read()
         elapsed = (time.perf_counter() - started) * 1000
         if not 200 <= answer.status < 300:
@@ -159,7 +166,18 @@ def bare(workers: int = 1) -> Iterator[Callable[[int], float]]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bare_program.py").write_text(PROGRAM)
         command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "4", "-w", str(workers)]
-        command += ["--no-control-socket", "--log-level", "error", "-b", bind, "--chdir", folder, "bare_program:app"]
+        command += [
+            "--keep-alive",
+            "75",
+            "--no-control-socket",
+            "--log-level",
+            "error",
+            "-b",
+            bind,
+            "--chdir",
+            folder,
+            "bare_program:app",
+        ]
         process = subprocess.Popen(command)
         try:
             for _ in range(100):

@@ -66,6 +66,9 @@ TEXTS_LOOKED_AT = 300
 CANDIDATES = 5_000
 """Candidates of the index of texts that are compared for one page; where they are more, walking is quicker."""
 
+SORTED = 20_000
+"""Comments of a range of risks or times that are sorted for a page; among more, a walk meets enough of them sooner."""
+
 TAIL = 4_000
 """Comments that the index of texts may lack; with more, the worker is behind, and it is not asked."""
 
@@ -288,7 +291,7 @@ def _find(session: Session, asked: _List, index: Index | None, limit: int) -> Fo
         searched = _searched(session, asked, index, limit)
         if searched is not None:
             return searched
-    if (ranged := _by_range(asked)) is not None:
+    if (ranged := _by_range(session, asked)) is not None:
         return _read(session, ranged, asked, limit)
     return _walked(session, asked, None, limit)
 
@@ -478,8 +481,8 @@ def _order_of_own(asked: _List) -> list[Any]:
     return [] if one_site and asked.by != "risk" else [_c.site_id, _c.created_at, _c.id]
 
 
-def _by_range(asked: _List) -> Select[Any] | None:
-    """By the range of risks in a list by time, or of times in one by risk; sorted, and so for what is rare."""
+def _by_range(session: Session, asked: _List) -> Select[Any] | None:
+    """By the range of risks in a list by time, or of times in one by risk: sorted, so only where that is not long."""
     query = asked.query
     if _own_is_asked(query):
         return None
@@ -488,6 +491,8 @@ def _by_range(asked: _List) -> Select[Any] | None:
     elif asked.by == "risk" and (query.before is not None or query.after is not None):
         other = _List(query, "oldest")
     else:
+        return None
+    if _count(session, select(_first(other, ("id",), SORTED + 1).c.id)) > SORTED:
         return None
     names = tuple(dict.fromkeys((*_columns(asked), asked.by)))
     first = _first(other, names, ALL)
