@@ -428,7 +428,7 @@ def test_migrate_puts_what_is_there_on_the_list_and_brings_the_triggers(parts: P
     engine = db.engine
     try:
         with engine.connect() as connection, connection.begin():
-            revision = ScriptDirectory.from_config(schema._config()).get_revision("0017")
+            revision = ScriptDirectory.from_config(schema._config()).get_revision("0015")
             command.downgrade(schema._config(connection), str(revision.down_revision))
     finally:
         schema.upgrade(engine)

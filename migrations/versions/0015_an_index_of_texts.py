@@ -5,8 +5,8 @@ from alembic import op
 
 from moderation.storage.types import BigKey, Id, Utc
 
-revision = "0017"
-down_revision = "0015"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
