@@ -312,7 +312,7 @@ def _cost_of_looking(service: Service) -> float:
         for _ in range(11):
             started = time.perf_counter()
             with read() as session:
-                raids.arrivals_since(session, app.extensions["moderation"].clock() - WINDOW)
+                raids.arrivals_between(session, (now := app.extensions["moderation"].clock()) - WINDOW, now)
             times.append((time.perf_counter() - started) * 1000)
         app.extensions["sqlalchemy"].engine.dispose()
     return statistics.median(times)

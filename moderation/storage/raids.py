@@ -21,8 +21,8 @@ _IN_ANY_STATE: ColumnElement[bool] = literal_column(f"comments.state IN ({_STATE
 """So that the index by state and time is used, whatever the state."""
 
 
-def arrivals_since(session: Session, since: datetime) -> dict[uuid.UUID, Arrivals]:
-    """The comments that came in after a time, by site; what was imported has no network and does not count.
+def arrivals_between(session: Session, since: datetime, until: datetime) -> dict[uuid.UUID, Arrivals]:
+    """The comments that came in between two times, by site; what was imported has no network and does not count.
 
     Reads these comments and their authors by indexes, and nothing else, however many there are.
     """
@@ -34,7 +34,8 @@ def arrivals_since(session: Session, since: datetime) -> dict[uuid.UUID, Arrival
             func.count(distinct(Comment.network_key)),
         )
         .join(Author, Author.id == Comment.author_id)
-        .where(_IN_ANY_STATE, Comment.created_at > since, Comment.network_key.is_not(None))
+        .where(_IN_ANY_STATE, Comment.created_at > since, Comment.created_at <= until)
+        .where(Comment.network_key.is_not(None))
         .group_by(Comment.site_id)
     )
     return {site_id: Arrivals(n, int(newcomers), networks) for site_id, n, newcomers, networks in rows}

@@ -16,7 +16,7 @@ from moderation.storage.quick import quick_of
 from moderation.storage.types import own_id
 
 _BY_KEY = select(Site).where(Site.key == bindparam("of"))
-_VERSIONS = select(Site.id, Site.version, Site.learned_version).where(Site.key == bindparam("of"))
+_VERSIONS = select(Site.id, Site.version, Site.learned_version, Site.raid_since).where(Site.key == bindparam("of"))
 _HEADS = select(Site.__table__.c.id, Site.__table__.c.key, Site.__table__.c.settings).where(
     Site.__table__.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -34,7 +34,8 @@ def site_by_key(session: Session, key: str) -> Site | None:
 def site_now(key: str) -> Site | None:
     """The site with this key as it is at this moment, outside of any transaction; not to be changed.
 
-    It is kept in this process as long as its versions are those of the database, which is one small question.
+    It is kept in this process as long as the database gives the same of what changes in it, which is one small question;
+    ``raid_busy_at`` and ``raid_not_before`` may be older ones.
     """
     rows = quick_of(db.engine).rows(_VERSIONS, {"of": key})
     if not rows:
@@ -42,17 +43,18 @@ def site_now(key: str) -> Site | None:
     own, *versions = rows[0]
     site_id = own_id(own)
     known = _known.get(site_id)
-    if known is None or [known.version, known.learned_version] != versions:
-        with read() as session:
-            known = site_by_key(session, key)
-            session.expunge_all()
-        if known is not None:
-            _known.keep(site_id, known)
-    return known
+    if known is not None and known[0] == versions:
+        return known[1]
+    with read() as session:
+        site = site_by_key(session, key)
+        session.expunge_all()
+    if site is not None:
+        _known.keep(site_id, (versions, site))
+    return site
 
 
 MAX_KNOWN = 1_000
-_known: Kept[uuid.UUID, Site] = Kept(MAX_KNOWN, lambda _site: 1)
+_known: Kept[uuid.UUID, tuple[list[Any], Site]] = Kept(MAX_KNOWN, lambda _site: 1)
 """Sites by their ids, which are never given twice."""
 
 

@@ -18,7 +18,8 @@ from moderation.services import accounts, deliver, moderate, raids, sites
 from moderation.services.idempotency import Idempotency
 from moderation.services.parts import Parts
 from moderation.services.submit import Client, Submission, edit_comment, submit_comment
-from moderation.storage.db import db, read
+from moderation.storage import raids as raid_rows
+from moderation.storage.db import db, read, write
 from moderation.storage.models import AuditLine, Delivery, Event, Site
 
 on_sqlite = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -376,3 +377,17 @@ def test_look_for_raids_reads_the_last_minute_by_an_index(parts: Parts, people: 
     steps = plans(parts, lambda: raids.look(parts))
     assert any("ix_comments_state_all" in step for step in steps), steps
     assert not any(step.startswith("SCAN comments") for step in steps), steps
+
+
+def test_site_as_it_is_now_knows_of_a_raid_at_once(parts: Parts, people: Any, clock: Any) -> None:
+    assert sites.site_now(people.site_key).raid_since is None
+    for since in (clock(), None):
+        with write() as session:
+            raid_rows.keep(session, people.site_id, Raid(since, since, None))
+        assert sites.site_now(people.site_key).raid_since == since
+
+
+def test_flood_from_a_clock_that_ran_ahead_starts_no_raid_now(parts: Parts, flooded: Any, clock: Any) -> None:
+    flooded()
+    clock.move(hours=-1)
+    assert raids.look(parts) == 0
