@@ -14,7 +14,7 @@ from moderation.domain import raid, webhook
 from moderation.domain.actor import POLICY, Actor
 from moderation.domain.raid import NOTHING, Arrivals, Mode, Move, Raid
 from moderation.domain.site import SiteSettings, site_settings
-from moderation.domain.times import rfc3339, rfc3339_or_none
+from moderation.domain.times import SKEW, rfc3339, rfc3339_or_none
 from moderation.services.parts import Parts
 from moderation.storage import audit, comments, outbox, raids
 from moderation.storage.db import read, write

@@ -34,7 +34,7 @@ def site_by_key(session: Session, key: str) -> Site | None:
 def site_now(key: str) -> Site | None:
     """The site with this key as it is at this moment, outside of any transaction; not to be changed.
 
-    It is kept in this process as long as the database gives the same of what changes in it, which is one small question;
+    It is kept in this process as long as the database says the same of what changes in it, by one small question;
     ``raid_busy_at`` and ``raid_not_before`` may be older ones.
     """
     rows = quick_of(db.engine).rows(_VERSIONS, {"of": key})
