@@ -265,78 +265,77 @@ class _Asking(threading.Thread):
             self._done.put(None)
 
 
-class _Mailing(threading.Thread):
-    """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
+class _Loop(threading.Thread):
+    """A loop beside the worker's own: a step, then a wait for as long as the step says, until the worker is to stop."""
 
-    def __init__(self, app: Flask, stop: threading.Event) -> None:
-        super().__init__(name="mailing", daemon=True)
+    FAILED = ""
+
+    def __init__(self, name: str, app: Flask, stop: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
         self._app = app
         self._stop_asked = stop
         self._parts: Parts = app.extensions["moderation"]
         self._failures = 0
 
     def run(self) -> None:
-        """Send until the worker is to stop. Never raises."""
+        """Go on until the worker is to stop. Never raises."""
         with self._app.app_context():
             while not self._stop_asked.is_set():
-                self._sleep(self._step())
+                self._sleep(self._tried_step())
 
-    def _step(self) -> float:
-        """Send what is due; returns how long to wait, in seconds."""
+    def _tried_step(self) -> float:
+        """A step; returns how long to wait, in seconds."""
         try:
-            digests.enqueue_due(self._parts)
-            leased = mailing.lease_due(self._parts)
-            is_there = mailing.carry_out(self._parts, leased, self._stop_asked.is_set)
+            wait_s = self._step()
         except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; leases end by themselves)
             self._failures += 1
             wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
-            _log.error("mail not sent", error=type(error).__name__, wait_s=wait_s)
+            _log.error(self.FAILED, error=type(error).__name__, wait_s=wait_s)
             return wait_s
         self._failures = 0
-        if not is_there:
+        return wait_s
+
+    def _step(self) -> float:
+        raise NotImplementedError
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, POLL_S))
+
+
+class _Mailing(_Loop):
+    """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
+
+    FAILED = "mail not sent"
+
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
+        super().__init__("mailing", app, stop)
+
+    def _step(self) -> float:
+        """Send what is due."""
+        digests.enqueue_due(self._parts)
+        leased = mailing.lease_due(self._parts)
+        if not mailing.carry_out(self._parts, leased, self._stop_asked.is_set):
             return mailing.REST_S
         return 0.0 if leased else MAIL_POLL_S
 
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
-            time.sleep(min(left_s, POLL_S))
 
-
-class _Indexing(threading.Thread):
+class _Indexing(_Loop):
     """The loop that takes new comments into the index of texts, and makes anew what changed."""
 
+    FAILED = "texts not indexed"
+
     def __init__(self, app: Flask, stop: threading.Event) -> None:
-        super().__init__(name="indexing", daemon=True)
-        self._app = app
-        self._stop_asked = stop
-        self._parts: Parts = app.extensions["moderation"]
-        self._failures = 0
+        super().__init__("indexing", app, stop)
         self._next_changed = time.monotonic()
 
-    def run(self) -> None:
-        """Index until the worker is to stop. Never raises."""
-        with self._app.app_context():
-            while not self._stop_asked.is_set():
-                self._sleep(self._step())
-
     def _step(self) -> float:
-        """Index what is new, and now and then what changed; returns how long to wait, in seconds."""
-        try:
-            indexed = indexing.index_new(self._parts)
-            if not indexed and time.monotonic() >= self._next_changed:
-                indexing.index_changed(self._parts)
-                indexing.join_small(self._parts)
-                self._next_changed = time.monotonic() + REINDEX_S
-        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
-            self._failures += 1
-            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
-            _log.error("texts not indexed", error=type(error).__name__, wait_s=wait_s)
-            return wait_s
-        self._failures = 0
-        return 0.0 if indexed else INDEX_S
-
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
-            time.sleep(min(left_s, POLL_S))
+        """Index what is new, and now and then what changed."""
+        if indexing.index_new(self._parts):
+            return 0.0
+        if time.monotonic() >= self._next_changed:
+            indexing.index_changed(self._parts)
+            indexing.join_small(self._parts)
+            self._next_changed = time.monotonic() + REINDEX_S
+        return INDEX_S
