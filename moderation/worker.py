@@ -335,7 +335,10 @@ class _Asking(threading.Thread):
 
 
 class _Loop(threading.Thread):
-    """A loop beside the worker's: it does what is due, then waits for as long as ``_step`` says."""
+    """A loop beside the worker's own: a step, then a wait for as long as the step says, until the worker is to stop."""
+
+    FAILED = ""
+    """What is logged of a step that failed; it is tried again."""
 
     def __init__(self, app: Flask, stop: threading.Event) -> None:
         super().__init__(name=type(self).__name__.strip("_").lower(), daemon=True)
@@ -348,10 +351,21 @@ class _Loop(threading.Thread):
         """Go on until the worker is to stop. Never raises."""
         with self._app.app_context():
             while not self._stop_asked.is_set():
-                self._sleep(self._step())
+                self._sleep(self._tried_step())
+
+    def _tried_step(self) -> float:
+        """A step; returns how long to wait, in seconds."""
+        try:
+            wait_s = self._step()
+        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; leases end by themselves)
+            self._failures += 1
+            wait_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+            _log.error(self.FAILED, error=type(error).__name__, wait_s=wait_s)
+            return wait_s
+        self._failures = 0
+        return wait_s
 
     def _step(self) -> float:
-        """Do what is due; returns how long to wait, in seconds."""
         raise NotImplementedError
 
     def _sleep(self, seconds: float) -> None:
@@ -359,26 +373,17 @@ class _Loop(threading.Thread):
         while not self._stop_asked.is_set() and (left_s := end - time.monotonic()) > 0:
             time.sleep(min(left_s, POLL_S))
 
-    def _back_off_s(self) -> float:
-        self._failures += 1
-        return BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
-
 
 class _Mailing(_Loop):
     """The loop that sends mail, one after the other: what a mail server takes in is little, and it is one server."""
 
+    FAILED = "mail not sent"
+
     def _step(self) -> float:
-        """Send what is due; returns how long to wait, in seconds."""
-        try:
-            digests.enqueue_due(self._parts)
-            leased = mailing.lease_due(self._parts)
-            is_there = mailing.carry_out(self._parts, leased, self._stop_asked.is_set)
-        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; leases end by themselves)
-            wait_s = self._back_off_s()
-            _log.error("mail not sent", error=type(error).__name__, wait_s=wait_s)
-            return wait_s
-        self._failures = 0
-        if not is_there:
+        """Send what is due."""
+        digests.enqueue_due(self._parts)
+        leased = mailing.lease_due(self._parts)
+        if not mailing.carry_out(self._parts, leased, self._stop_asked.is_set):
             return mailing.REST_S
         return 0.0 if leased else MAIL_POLL_S
 
@@ -386,36 +391,28 @@ class _Mailing(_Loop):
 class _Retaining(_Loop):
     """The loop that lets go what sites keep for some days only. It may have much to do, and delays nothing else."""
 
+    FAILED = "not let go"
+
     def _step(self) -> float:
-        """Let go what is over; returns how long to wait, in seconds."""
-        try:
-            retention.retain(self._parts, WORKER, stopped=self._stop_asked.is_set)
-        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is; the next run takes what is left)
-            wait_s = self._back_off_s()
-            _log.error("not let go", error=type(error).__name__, wait_s=wait_s)
-            return wait_s
-        self._failures = 0
+        """Let go what is over."""
+        retention.retain(self._parts, WORKER, stopped=self._stop_asked.is_set)
         return TIDY_S
 
 
 class _Indexing(_Loop):
     """The loop that takes new comments into the index of texts, and makes anew what changed."""
 
+    FAILED = "texts not indexed"
+
     def __init__(self, app: Flask, stop: threading.Event) -> None:
         super().__init__(app, stop)
         self._next_changed = time.monotonic()
 
     def _step(self) -> float:
-        """Index what is new, and now and then what changed; returns how long to wait, in seconds."""
-        try:
-            indexed = indexing.index_new(self._parts)
-            if not indexed and time.monotonic() >= self._next_changed:
-                indexing.index_changed(self._parts)
-                indexing.join_small(self._parts)
-                self._next_changed = time.monotonic() + REINDEX_S
-        except Exception as error:  # noqa: BLE001 (the loop must outlive whatever it is)
-            wait_s = self._back_off_s()
-            _log.error("texts not indexed", error=type(error).__name__, wait_s=wait_s)
-            return wait_s
-        self._failures = 0
+        """Index what is new, and now and then what changed."""
+        indexed = indexing.index_new(self._parts)
+        if not indexed and time.monotonic() >= self._next_changed:
+            indexing.index_changed(self._parts)
+            indexing.join_small(self._parts)
+            self._next_changed = time.monotonic() + REINDEX_S
         return 0.0 if indexed else INDEX_S
