@@ -15,6 +15,8 @@ from gunicorn import glogging, util
 from gunicorn.http import parser
 from prometheus_client import multiprocess
 
+from moderation import logs
+
 # Threads, because a request waits for the database more than it computes, and because a sync worker is stopped by one
 # client that stalls. Four of them: beyond that they wait for the interpreter's lock.
 worker_class = "gthread"
@@ -122,6 +124,7 @@ def worker_exit(_server: Any, worker: Any) -> None:
     A worker that could not even start keeps its exit status, by which gunicorn knows to give up.
     """
     if worker.booted:
+        logs.flush()
         logging.shutdown()
         os._exit(0)
 
@@ -129,6 +132,8 @@ def worker_exit(_server: Any, worker: Any) -> None:
 def post_fork(_server: Any, worker: Any) -> None:
     """Forget connections that were opened before the fork, should there ever be one: they belong to the parent."""
     from moderation.storage.db import db
+
+    logs.write_behind()
 
     application = worker.app.wsgi()
     with application.app_context():

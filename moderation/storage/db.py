@@ -187,16 +187,16 @@ def _turn(session: Session) -> Iterator[None]:
         return
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(turn(_path_of(session.get_bind()), BUSY_TIMEOUT_MS / 1000))
+            stack.enter_context(turn(path_of(session.get_bind()), BUSY_TIMEOUT_MS / 1000))
         except TimeoutError as error:
             raise StorageUnavailable from error
         yield
 
 
-def _path_of(bind: Engine | Connection) -> str:
-    """Where the database lies; empty for one in memory."""
+def path_of(bind: Engine | Connection) -> str:
+    """Where a SQLite database lies; empty for one in memory, and for PostgreSQL."""
     name = bind.engine.url.database
-    return "" if name is None or name == ":memory:" else name
+    return "" if name is None or name == ":memory:" or bind.dialect.name != "sqlite" else name
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 What is kept is an answer exactly as the service made it, headers and all, by the path, the query and the two request
 headers that it depends on. It is sent again only after the database was asked whether the thread and its site are of
 the same versions (``storage.versions``), so that a decision is visible to the next request, in whatever process it was
-made. Whatever is not a plain GET goes the usual way, and so does everything that is not kept, cannot be asked about, or
-has changed; the way back in is an answer that says what it rests on, by ``rests_on``.
+made. On SQLite nothing is asked while nobody has written (``storage.turns``). What is not a plain GET goes the usual
+way, and so does everything that is not kept, cannot be asked about, or has changed; the way back in is an answer that
+says what it rests on, by ``rests_on``.
 
 Of an answer that is sent again the request's id is its own, and it is counted and logged as any other.
 """
@@ -19,7 +20,8 @@ from flask import Flask, request
 from moderation.domain.kept import Kept
 from moderation.logs import log_request
 from moderation.services.threads import matches
-from moderation.storage.db import db
+from moderation.storage.db import db, path_of
+from moderation.storage.turns import Turns
 from moderation.storage.versions import Seen, are_still
 from moderation.web import guards, health, logs
 from moderation.web.calls import accepts_gzip, usual_etags
@@ -38,6 +40,10 @@ _ID = "X-Request-Id"
 _UNUSUAL = ("HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING")
 """Headers with which a request is not answered from here, as with a body: the guards have something to say of it."""
 
+_ASK_AGAIN_S = 0.05
+"""For how long nothing is asked where no turn was taken: a writer that takes none (another program, or one that may not
+open the file of turns) is seen so much later at most."""
+
 Headers = list[tuple[str, str]]
 Place = tuple[str, str, str | None, bool]
 """Path, query, ``Origin``, and whether gzip is accepted."""
@@ -45,9 +51,12 @@ Place = tuple[str, str, str | None, bool]
 Program = Callable[..., Iterable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answer:
-    """An answer as it was made. ``before`` and ``after`` are its headers around the request's id."""
+    """An answer as it was made. ``before`` and ``after`` are its headers around the request's id.
+
+    ``turn`` is the count of turns at which it was found to hold, at the time ``at``.
+    """
 
     rests_on: Seen
     parts: object
@@ -57,6 +66,8 @@ class _Answer:
     before: Headers
     after: Headers
     body: bytes
+    turn: int | None = None
+    at: float = 0.0
 
 
 def _cost(answer: _Answer) -> int:
@@ -88,6 +99,7 @@ class Replay:
         self._kept: Kept[tuple[Place, bool], _Answer] = Kept(MAX_BYTES, _cost)
         with app.app_context():
             self._engine = db.engine
+        self._turns = Turns(path_of(self._engine))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -96,7 +108,7 @@ class Replay:
         started = time.perf_counter()
         place = _place(environ)
         known = self._found(place, usual_etags(environ.get("HTTP_IF_NONE_MATCH")))
-        if known is None or not self._still_holds(known):
+        if known is None or not self._still_holds(known, started):
             return self._made(place, environ, start_response)
         request_id = guards.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         start_response(known.status, [*known.before, (_ID, request_id), *known.after])
@@ -114,9 +126,17 @@ class Replay:
         whole = self._kept.get((place, False))
         return None if whole is None or matches(etags, whole.etag) else whole
 
-    def _still_holds(self, answer: _Answer) -> bool:
+    def _still_holds(self, answer: _Answer, now: float) -> bool:
         """Whether it would be made the same again: also by the same parts, which tests replace."""
-        return answer.parts is self._app.extensions["moderation"] and are_still(self._engine, answer.rests_on)
+        if answer.parts is not self._app.extensions["moderation"]:
+            return False
+        turn = self._turns.even()
+        if turn is not None and turn == answer.turn and now - answer.at < _ASK_AGAIN_S:
+            return True
+        if not are_still(self._engine, answer.rests_on):
+            return False
+        answer.turn, answer.at = turn, now  # the count was read before the question was put
+        return True
 
     def _made(self, place: Place, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The answer as the service makes it, and kept where it says what it rests on."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from moderation.storage.turns import turn
+from moderation.storage.turns import Turns, turn
 
 HOLDER = """
 import sys
-from moderation.storage.turns import turn
+from moderation.storage.turns import Turns, turn
 with turn(sys.argv[1], 10):
     print("mine", flush=True)
     sys.stdin.readline()
@@ -83,3 +83,34 @@ def test_take_turns_without_a_file_still_keeps_threads_apart(tmp_path):
     path = str(tmp_path / "no such folder" / "a.db")
     with turn(path, 1), pytest.raises(TimeoutError), turn(path, 0.05):
         raise AssertionError
+
+
+def test_count_is_odd_in_a_turn_and_another_one_after_it(tmp_path):
+    path = str(tmp_path / "a.db")
+    turns = Turns(path)
+    before = turns.even()
+    assert before is not None
+    with turn(path, 10):
+        assert turns.even() is None
+    after = turns.even()
+    assert after is not None
+    assert after != before
+    with pytest.raises(RuntimeError), turn(path, 10):
+        raise RuntimeError
+    assert turns.even() not in {None, before, after}
+
+
+def test_count_of_another_process_is_seen_also_when_it_dies_in_its_turn(other, tmp_path):
+    path = str(tmp_path / "a.db")
+    turns = Turns(path)
+    assert turns.even() is None
+    other.kill()
+    other.wait()
+    assert turns.even() is None  # what it wrote is not known until the next turn
+    with turn(path, 10):
+        pass
+    assert turns.even() is not None
+
+
+def test_count_of_a_database_without_a_file_is_none():
+    assert Turns("").even() is None
