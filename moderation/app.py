@@ -14,7 +14,7 @@ from moderation.adapters.vault import Vault
 from moderation.scoring.pipeline import Pipeline
 from moderation.services.parts import Clock, Parts, utc_now
 from moderation.settings import Settings
-from moderation.storage.db import db, engine_options
+from moderation.storage.db import REPLICA, db, engine_options
 
 OIDC_TIMEOUT_S = 5.0
 """A person waits for these answers, and a thread of the server with them."""
@@ -39,6 +39,8 @@ def without_pages(
     app = Flask("moderation.web")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    if settings.replica_url:
+        app.config["SQLALCHEMY_BINDS"] = {REPLICA: {"url": settings.replica_url, **engine_options(settings)}}
     db.init_app(app)
     app.extensions["moderation"] = Parts(
         settings=settings,

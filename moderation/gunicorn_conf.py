@@ -137,7 +137,8 @@ def post_fork(_server: Any, worker: Any) -> None:
 
     application = worker.app.wsgi()
     with application.app_context():
-        db.engine.dispose(close=False)
+        for engine in db.engines.values():
+            engine.dispose(close=False)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

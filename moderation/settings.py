@@ -67,6 +67,7 @@ class Settings:
     index_key: bytes = field(repr=False)
     encryption_keys_file: Path | None = None
     webhook_allow_networks: tuple[Network, ...] = ()
+    replica_url: str = ""
     webhook_allow_http: bool = False
     webhook_timeout_s: float = 20.0
     scorer_allow_networks: tuple[Network, ...] = ()
@@ -135,7 +136,8 @@ def read_settings() -> Settings:
     read = _Reader(env)
     settings = Settings(
         home=home,
-        database_url=_database_url(read("DATABASE_URL", env.str, ""), home),
+        database_url=_database_url("DATABASE_URL", read("DATABASE_URL", env.str, "") or _own_file(home)),
+        replica_url=_replica_url(read("REPLICA_URL", env.str, "")),
         public_url=_public_url(read("PUBLIC_URL", env.str, "http://127.0.0.1:8080")),
         secret_key=_key("SECRET_KEY", read.key("SECRET_KEY", home)),
         encryption_keys=_keyring(read.key("ENCRYPTION_KEYS", home)),
@@ -217,13 +219,22 @@ class _Reader:
             raise SettingsError(f"{PREFIX}{name} is not a setting. settings.example.env lists all of them.")
 
 
-def _database_url(value: str, home: Path) -> str:
-    if not value:
-        return f"sqlite:///{home / 'moderation.db'}"
+def _own_file(home: Path) -> str:
+    return f"sqlite:///{home / 'moderation.db'}"
+
+
+def _replica_url(value: str) -> str:
+    url = _database_url("REPLICA_URL", value) if value else ""
+    if url.startswith("sqlite"):
+        raise SettingsError(f"{PREFIX}REPLICA_URL is not 'postgresql://...': SQLite has no replicas.")
+    return url
+
+
+def _database_url(name: str, value: str) -> str:
     if value.startswith("postgres://"):
         value = value.replace("postgres://", "postgresql://", 1)
     if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-        raise SettingsError(f"{PREFIX}DATABASE_URL is neither 'sqlite:///PATH' nor 'postgresql://...'.")
+        raise SettingsError(f"{PREFIX}{name} is neither 'sqlite:///PATH' nor 'postgresql://...'.")
     return value
 
 

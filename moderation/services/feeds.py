@@ -12,7 +12,7 @@ from moderation.services.cursors import read_cursor, write_cursor
 from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import comments
-from moderation.storage.db import read
+from moderation.storage.db import public_read
 from moderation.storage.models import Comment, Site, Thread
 
 ENTRIES = 50
@@ -76,7 +76,7 @@ def written_feed(
     """
     key = normalise_line(thread_key, "thread") if thread_key is not None else None
     cache = threads.cache_control(parts)
-    with read() as session:
+    with public_read() as session:
         site = known_site(session, site_key)
         thread = threads.public_thread(session, site.id, key) if key is not None else None
         if key is not None and thread is None:

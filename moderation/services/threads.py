@@ -23,7 +23,7 @@ from moderation.services.parts import Parts
 from moderation.services.sites import known_site
 from moderation.storage import comments, threads
 from moderation.storage.comments import Shown
-from moderation.storage.db import read
+from moderation.storage.db import public_read
 from moderation.storage.models import Site, Thread
 from moderation.storage.versions import Seen
 
@@ -122,7 +122,7 @@ def written_list(
     """
     _check(sort, limit)
     thread_key = normalise_line(thread_key, "thread")
-    with read() as session:
+    with public_read() as session:
         site = known_site(session, site_key)
         thread = public_thread(session, site.id, thread_key)
         listing = _listing(site.id, thread_key, sort)
@@ -146,7 +146,7 @@ def written_list(
 
 def reply_form(parts: Parts, site_key: str, thread_key: str, parent_id: uuid.UUID | None) -> Reading:
     """What a form for a reply needs to know, without the list. Raises ``NotFound`` for an unknown site."""
-    with read() as session:
+    with public_read() as session:
         site = known_site(session, site_key)
         thread = public_thread(session, site.id, thread_key)
         return _reading(session, site, thread, parent_id, {})
@@ -209,7 +209,7 @@ def count_comments(parts: Parts, site_key: str, keys: Sequence[str]) -> dict[str
     """Approved counts of up to 100 threads; one that does not exist counts 0."""
     if not 1 <= len(keys) <= MAX_COUNTED_THREADS:
         raise Invalid({"thread": [f"Name 1 to {MAX_COUNTED_THREADS} threads."]})
-    with read() as session:
+    with public_read() as session:
         site = known_site(session, site_key)
         stored = {key: normalise_line(key, "thread") for key in keys}
         found = threads.approved_counts(session, site.id, list(stored.values()))

@@ -15,6 +15,7 @@ from typing import Any
 
 import uuid6
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, MetaData, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -34,6 +35,9 @@ _BEGIN = "moderation_begin"
 _WRITING = "moderation_writing"
 _READING = "moderation_reading"
 _FILE = "moderation_file"
+_OF_REPLICA = "moderation_of_replica"
+REPLICA = "replica"
+"""Name of the bind of the database that public lists are read from, where there is one."""
 
 File = tuple[int, int] | None
 """A file, whatever its name: device and number. None for one that is not there."""
@@ -53,7 +57,17 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False, "autoflush": False})
+class _Session(FlaskSession):
+    """A session that reads from the replica while ``public_read`` says so."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        """The engine, or the connection, of a statement."""
+        if self.info.get(_OF_REPLICA):
+            return db.engines[REPLICA]
+        return super().get_bind(*args, **kwargs)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_on_commit": False, "autoflush": False})
 """The handle that ``create_app`` joins to the application; ``db.session`` lives as long as an application context."""
 
 
@@ -165,6 +179,43 @@ def read() -> Iterator[Session]:
         if is_postgres(session):
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         yield session
+
+
+@contextmanager
+def public_read() -> Iterator[Session]:
+    """``read()`` for what readers see: from the replica where there is one, else, or while it is away, as ever.
+
+    A replica is behind by what the database's own replication takes; each answer is of one moment of it.
+    """
+    session: Session = db.session()
+    if REPLICA not in db.engines or session.info.get(_WRITING) or session.info.get(_READING):
+        with read() as session:
+            yield session
+        return
+    session.info[_OF_REPLICA] = True
+    try:
+        try:
+            reading = _connected_read(session)
+        except StorageUnavailable:
+            session.info.pop(_OF_REPLICA)
+            reading = _connected_read(session)
+        with reading:
+            yield session
+    finally:
+        session.info.pop(_OF_REPLICA, None)
+
+
+def _connected_read(session: Session) -> contextlib.ExitStack:
+    """A ``read()`` that was entered, and has a connection."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(read())
+        session.connection()
+        return stack.pop_all()
+
+
+def public_engine() -> Engine:
+    """The engine of ``public_read``."""
+    return db.engines.get(REPLICA, db.engine)
 
 
 @contextmanager

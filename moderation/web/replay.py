@@ -20,7 +20,7 @@ from flask import Flask, request
 from moderation.domain.kept import Kept
 from moderation.logs import log_request
 from moderation.services.threads import matches
-from moderation.storage.db import db, path_of
+from moderation.storage.db import path_of, public_engine
 from moderation.storage.turns import Turns
 from moderation.storage.versions import Seen, are_still
 from moderation.web import guards, health, logs
@@ -98,7 +98,7 @@ class Replay:
         # By the place, and whether it is a 304.
         self._kept: Kept[tuple[Place, bool], _Answer] = Kept(MAX_BYTES, _cost)
         with app.app_context():
-            self._engine = db.engine
+            self._engine = public_engine()
         self._turns = Turns(path_of(self._engine))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
