@@ -139,6 +139,7 @@ def submit_comment(
             pace.hit(session, parts)
         if draft.proof is Proof.GOOD and not proofs.use(session, parts, site, submission.proof or ""):
             judged = with_used_proof(judged, settings)
+            comment = _comment(parts, site, clean, draft, judged)
         thread = _thread_for(session, site, settings, clean, parts.clock())
         if judged.verdict.state is State.APPROVED:
             threads.lock_threads(session, [thread.id])

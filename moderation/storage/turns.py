@@ -71,7 +71,11 @@ class Turns:
         """The count; None where there is none, and while somebody may be committing."""
         if self._counts is None:
             return None
-        count = self._counts[_COUNT]
+        try:
+            count = self._counts[_COUNT]
+        except ValueError:  # it was given back
+            self._counts = None
+            return None
         return None if count & 1 else count
 
 
@@ -79,11 +83,20 @@ _open: dict[str, tuple[int, memoryview]] = {}
 """The file of the database that was written to last. It stays open: to close one gives back the locks of all."""
 
 
+def forget() -> None:
+    """Give back what is held of files, so that a disk can be unmounted. Whoever counted turns of one asks no more."""
+    with _threads:
+        while _open:
+            file, counts = _open.popitem()[1]
+            counts.release()
+            os.close(file)
+
+
 def _opened(path: str) -> tuple[int, memoryview] | None:
     """A file's descriptor and what is in it, or None where it cannot be made. For whoever holds ``_threads``."""
     if path not in _open:
         while _open:
-            os.close(_open.popitem()[1][0])
+            os.close(_open.popitem()[1][0])  # who counts turns there may go on: nobody here writes to it
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if os.fstat(file).st_size < _SIZE:

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from moderation.errors import StorageUnavailable
+from moderation.storage import turns
 from moderation.storage.db import read, write
+from moderation.web import replay
 from tests.conftest import dispose
 from tests.faults.conftest import (
     COMMENTS,
@@ -27,6 +29,12 @@ from tests.faults.conftest import (
 pytestmark = pytest.mark.usefixtures("impatient", "clock")
 
 READ = f"{COMMENTS}?thread=2025/07/arms-pause"
+
+
+@pytest.fixture(autouse=True)
+def always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers may get a list from memory for some hundredths of a second after the database is gone; not here."""
+    monkeypatch.setattr(replay, "_ASK_AGAIN_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +149,7 @@ def test_full_disk_is_503_and_recovers_alone(on_file: Callable[[Path], Flask], s
 def test_read_only_disk_is_503_and_recovers_alone(on_file: Callable[[Path], Flask], small_disk: Path) -> None:
     site = make_site(on_file(small_disk))
     dispose(site.app)  # else open files keep the disk from being remounted
+    turns.forget()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert_unavailable(site.post())
     assert_unavailable(site.approve(site.waiting))
@@ -213,9 +222,7 @@ def _put_back(site: Site, whole: bytes) -> None:
 
 
 def test_write_that_waits_too_long_for_its_turn_in_this_process_is_refused(site: Site) -> None:
-    from moderation.storage import db
-
-    with site.app.app_context(), db._sqlite_writers:
+    with site.app.app_context(), turns._threads:
         with pytest.raises(StorageUnavailable), write():
             pass
         with read() as session:

@@ -84,7 +84,7 @@ def test_decide_that_fails_teaches_nothing(parts: Parts, people: Any, monkeypatc
         raise Conflict("for the test")
 
     with monkeypatch.context() as patched:
-        patched.setattr(audit, "append", fail)
+        patched.setattr(audit, "append_all", fail)
         with pytest.raises(Conflict):
             moderate.decide(parts, CLI, comment, "spam")
     assert rows() == 0
