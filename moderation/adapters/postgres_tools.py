@@ -22,8 +22,11 @@ def dump(database_url: str, target: Path, snapshot: str) -> None:
     _run("pg_dump", database_url, "--format=custom", f"--snapshot={snapshot}", *_OWNERLESS, f"--file={target}")
 
 
-def restore(database_url: str, source: Path, script: Path, drop: Iterable[str]) -> None:
-    """Read a file of ``dump`` into a database, in the place of the tables ``drop``, all in one transaction.
+def restore(
+    database_url: str, source: Path, script: Path, drop: Iterable[str], drop_functions: Iterable[str] = ()
+) -> None:
+    """Read a file of ``dump`` into a database, in the place of the tables ``drop`` and of functions without arguments,
+    all in one transaction.
 
     ``script`` is written on the way, the same as SQL, whole before anything is changed; the caller deletes it. Raises
     ``SettingsError`` as ``dump`` does; then nothing was changed.
@@ -32,8 +35,9 @@ def restore(database_url: str, source: Path, script: Path, drop: Iterable[str]) 
     _start("pg_restore", [*_OWNERLESS, f"--file={script}", str(source)], {})
     dropped = ", ".join(f'"{name}"' for name in drop)
     options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null")
-    first = f"--command=DROP TABLE IF EXISTS {dropped} CASCADE"
-    _run("psql", database_url, *options, first, f"--file={script}")
+    first = [f"--command=DROP TABLE IF EXISTS {dropped} CASCADE"]
+    first += [f'--command=DROP FUNCTION IF EXISTS "{name}"()' for name in drop_functions]
+    _run("psql", database_url, *options, *first, f"--file={script}")
 
 
 def require(program: str) -> str:

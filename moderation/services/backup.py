@@ -230,7 +230,7 @@ def _restore_postgres(settings: Settings, file: Path) -> None:
     script.unlink(missing_ok=True)
     _touch(script)
     try:
-        postgres_tools.restore(settings.database_url, file, script, backup.TABLES)
+        postgres_tools.restore(settings.database_url, file, script, backup.TABLES, backup.FUNCTIONS)
     finally:
         script.unlink(missing_ok=True)
 

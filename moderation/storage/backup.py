@@ -19,7 +19,8 @@ from moderation.storage.db import Base, engine_options
 from moderation.storage.models import Comment, Moderator, Site
 
 TABLES = (*Base.metadata.tables, "alembic_version")
-"""All that is ours in a database."""
+FUNCTIONS = ("comments_came", "comments_changed", "comments_went")
+"""All that is ours in a database; the functions are those of triggers, on PostgreSQL."""
 
 _PAGE = 1_000
 
