@@ -53,7 +53,9 @@ def test_authenticate_token_revoked_is_refused_at_once(parts: Parts, people: Any
     with pytest.raises(Unauthenticated):
         accounts.authenticate_token(parts, made["token"])
     with read() as session:
-        lines = session.scalars(select(AuditLine).where(AuditLine.object_id == str(made["id"]))).all()
+        lines = session.scalars(
+            select(AuditLine).where(AuditLine.object_id == str(made["id"])).order_by(AuditLine.seq)
+        ).all()
     assert [line.action for line in lines] == ["token.add", "token.revoke"]
 
 

@@ -51,7 +51,7 @@ def scorer(url: str, kind: Kind = Kind.HTTP, **options: Any) -> Scorer:
 
 
 def ask(made: Scorer, secret: str = SECRET, question: Question = QUESTION, timeout_s: float = 2.0) -> Opinion:
-    return client().ask(made, secret, question, NOW, timeout_s)
+    return client().ask(made, secret, question, datetime.now(UTC), timeout_s)
 
 
 def chat_answer(content: str) -> dict[str, Any]:

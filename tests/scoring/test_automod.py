@@ -290,9 +290,9 @@ def test_read_text_that_is_wrong_says_what_to_do(text: str, hint: str) -> None:
     ids=lambda text: text[:8].replace("\n", "|"),
 )
 def test_read_hostile_yaml_refused_in_bounded_time(text: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     assert complaints(text)
-    assert time.process_time() - began < 4
+    assert time.thread_time() - began < 4
 
 
 def test_rules_of_expressions_that_ruin_backtracking_engines_fast_or_refused() -> None:
@@ -309,10 +309,10 @@ def test_rules_of_expressions_that_ruin_backtracking_engines_fast_or_refused() -
             except Invalid:
                 continue
             ran += 1
-            began = time.process_time()
+            began = time.thread_time()
             for text in texts:
                 Pipeline().signals(Candidate(text, automod=rules), only={"automod"})
-            assert time.process_time() - began < 1, pattern
+            assert time.thread_time() - began < 1, pattern
     assert ran > 40
 
 
