@@ -717,8 +717,8 @@ def test_log_tells_scorer_and_error_and_neither_text_nor_secret(
     post("A very private remark on the harbour.")
     scorings.ask_due(parts)
     printed = "".join(capfd.readouterr())
-    assert printed.count("scorer unavailable") == 2
-    assert made["id"].hex in printed.replace("-", "")
+    of_it = [line for line in printed.splitlines() if made["id"].hex in line.replace("-", "")]
+    assert sum("scorer unavailable" in line for line in of_it) == 2
     for hidden in ("private", "harbour", made["secret"], "secret-of-theirs", "Ana", "203.0.113", "ana@example.org"):
         assert hidden not in printed
 
